@@ -1,0 +1,15 @@
+export { type BackOffOptions, backOff } from "./back-off.js";
+export { check, type Schema } from "./check.js";
+export { type Clock, type Pauses, systemClock, type Timer } from "./clock.js";
+export {
+  ClosedError,
+  describeError,
+  EvertokenError,
+  type EvertokenErrorOptions,
+  InvalidInputError,
+  type Problem,
+} from "./errors.js";
+export { createEvents, type EventSource, type Events, type Listener } from "./events.js";
+export { jittered, type Random, seededRandom, systemRandom } from "./random.js";
+export { hideFields, Secret } from "./secret.js";
+export { type ClockReading, VirtualClock, type VirtualClockOptions } from "./virtual-clock.js";
