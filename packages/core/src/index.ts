@@ -12,4 +12,6 @@ export {
 export { createEvents, type EventSource, type Events, type Listener } from "./events.js";
 export { jittered, type Random, seededRandom, systemRandom } from "./random.js";
 export { hideFields, Secret } from "./secret.js";
+export { measureSkew } from "./skew.js";
 export { type ClockReading, VirtualClock, type VirtualClockOptions } from "./virtual-clock.js";
+export { abortable, settlesWithin } from "./waiting.js";

@@ -1,0 +1,19 @@
+/** The instance role's credentials, by IMDSv2. */
+
+import { createImdsClient, type ImdsOptions } from "@evertoken/imds";
+import type { CredentialSource } from "./source.js";
+
+/**
+ * A source that asks the instance metadata service. Its options are those of `createImdsClient`.
+ * @throws InvalidInputError when an option or environment variable is not what it must be.
+ * @see https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html
+ */
+export function fromImds(options: ImdsOptions = {}): CredentialSource {
+  const client = createImdsClient(options);
+  return {
+    name: `IMDS at ${client.endpoint}`,
+    watchable: true,
+    load: async (request) => ({ credentials: await client.credentials(request), skewMs: client.skewMs() }),
+    close: () => client.close(),
+  };
+}

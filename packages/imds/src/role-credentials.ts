@@ -1,0 +1,150 @@
+/**
+ * The instance role's credentials: which role is attached, and its credential document.
+ *
+ * The extended path is tried first because it tells the account id as well; a host that answers its role list with 404
+ * does not have it, and the legacy path is used from then on. The role's name is remembered; a 404 on it means that
+ * another role is attached now, and the list is read again. Any other error is an error, never a reason to fall back.
+ */
+
+import { hideFields } from "@evertoken/core";
+import { ImdsError } from "./errors.js";
+import { imdsProtocol } from "./protocol.js";
+import { UnreadableAnswer } from "./transport.js";
+
+/** An instance role's credentials; usable as an AWS SDK v3 identity as it is. Its secrets do not print. */
+export interface ImdsCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken: string;
+  readonly expiration: Date;
+  readonly roleName: string;
+  readonly accountId?: string;
+}
+
+export interface GetOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Overrides the client's number of attempts. */
+  readonly attempts?: number | undefined;
+}
+
+/** Reads one category; `parse` throws {@link UnreadableAnswer} when the text makes no sense, and it is tried again. */
+export type Read = <T>(path: string, parse: (text: string) => T, options: GetOptions) => Promise<T>;
+
+export class RoleCredentials {
+  readonly #read: Read;
+  #extendedPathExists = true;
+  #roleName: string | undefined;
+
+  constructor(read: Read) {
+    this.#read = read;
+  }
+
+  /** @throws ImdsError `IMDS_NOT_FOUND` when no role is attached. */
+  async roleName(options: GetOptions = {}): Promise<string> {
+    if (this.#extendedPathExists) {
+      try {
+        return await this.#readRoleName(options);
+      } catch (error) {
+        if (!isNotFound(error)) throw error;
+        this.#extendedPathExists = false;
+      }
+    }
+    try {
+      return await this.#readRoleName(options);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      // The extended path is asked again next time: without a role both are 404, which says nothing about the host.
+      this.#extendedPathExists = true;
+      throw new ImdsError(
+        "IMDS_NOT_FOUND",
+        "IMDS knows no role for this instance: attach an instance profile with a role to it.",
+        { path: this.#path, statusCode: 404, cause: error },
+      );
+    }
+  }
+
+  async credentials(options: GetOptions = {}): Promise<ImdsCredentials> {
+    if (this.#roleName !== undefined) {
+      try {
+        return await this.#readDocument(this.#roleName, options);
+      } catch (error) {
+        if (!isNotFound(error)) throw error;
+        this.#roleName = undefined;
+      }
+    }
+    const roleName = await this.roleName(options);
+    const credentials = await this.#readDocument(roleName, options);
+    this.#roleName = roleName;
+    return credentials;
+  }
+
+  get #path(): string {
+    return this.#extendedPathExists ? imdsProtocol.extendedRolePath : imdsProtocol.rolePath;
+  }
+
+  async #readRoleName(options: GetOptions): Promise<string> {
+    return this.#read(this.#path, parseRoleName, options);
+  }
+
+  #readDocument(roleName: string, options: GetOptions): Promise<ImdsCredentials> {
+    return this.#read(
+      `${this.#path}${encodeURIComponent(roleName)}`,
+      (text) => parseCredentials(text, roleName),
+      options,
+    );
+  }
+}
+
+function parseRoleName(text: string): string {
+  const name = text.split("\n", 1)[0]?.trim() ?? "";
+  // https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
+  if (!/^[\w+=,.@-]{1,64}$/.test(name)) throw new UnreadableAnswer("the role list holds no role name");
+  return name;
+}
+
+/** The fields as IMDS names them; unknown ones are ignored. */
+function parseCredentials(text: string, roleName: string): ImdsCredentials {
+  const document = parseJsonObject(text);
+  const { Code: code, AccountId: accountId } = document;
+  if (code !== undefined && code !== "Success") {
+    throw new UnreadableAnswer(`the credential document says Code ${JSON.stringify(code)} instead of "Success"`);
+  }
+  const field = (name: string): string => {
+    const value = document[name];
+    if (typeof value === "string" && value !== "") return value;
+    throw new UnreadableAnswer(`the credential document has no ${name}`);
+  };
+  const expiration = new Date(field("Expiration"));
+  if (Number.isNaN(expiration.getTime()))
+    throw new UnreadableAnswer("the credential document's Expiration is no instant");
+  return hideFields(
+    {
+      accessKeyId: field("AccessKeyId"),
+      secretAccessKey: field("SecretAccessKey"),
+      sessionToken: field("Token"),
+      expiration,
+      roleName,
+      ...(typeof accountId === "string" && accountId !== "" ? { accountId } : {}),
+    },
+    "secretAccessKey",
+    "sessionToken",
+  );
+}
+
+/** The text of a bad document is never part of the error: it may hold half a secret. */
+export function parseJsonObject(text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new UnreadableAnswer(`the answer is not JSON (${text.length} characters)`);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new UnreadableAnswer("the answer is not a JSON object");
+  }
+  return value as Record<string, unknown>;
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof ImdsError && error.code === "IMDS_NOT_FOUND";
+}

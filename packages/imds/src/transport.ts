@@ -1,0 +1,114 @@
+/**
+ * One small HTTP request to IMDS and its bounded answer. Nothing here knows tokens or retries.
+ *
+ * `node:http` with an agent of our own: light to import, and no proxy setting reaches it, neither `HTTP_PROXY` nor
+ * `NODE_USE_ENV_PROXY` (Node applies that to its global agent only) nor a global dispatcher. A proxy that forwarded
+ * these requests would hand this host's credentials to whoever runs it.
+ */
+
+import { Agent, type IncomingMessage, request } from "node:http";
+import type { Pauses } from "@evertoken/core";
+
+/** User data is at most 16 KiB and everything else smaller: an answer beyond this is not from IMDS. */
+const MAX_ANSWER_BYTES = 1 << 20;
+
+export interface Exchange {
+  readonly method: "GET" | "PUT";
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly headers: IncomingMessage["headers"];
+}
+
+/** No answer came in time. */
+export class NoAnswerInTime extends Error {
+  override readonly name = "NoAnswerInTime";
+}
+
+/** An answer came that cannot be read as text of bounded size. */
+export class UnreadableAnswer extends Error {
+  override readonly name = "UnreadableAnswer";
+}
+
+export class Transport {
+  readonly #endpoint: URL;
+  readonly #timeoutMs: number;
+  readonly #pauses: Pauses;
+  // Few sockets: requests to IMDS are coalesced above, and all link-local traffic shares 1024 packets per second.
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 4, maxFreeSockets: 1 });
+
+  constructor(endpoint: string, timeoutMs: number, pauses: Pauses) {
+    this.#endpoint = new URL(endpoint);
+    this.#timeoutMs = timeoutMs;
+    this.#pauses = pauses;
+  }
+
+  /** @throws NoAnswerInTime, UnreadableAnswer, a socket error, or the signal's reason. */
+  exchange(exchange: Exchange): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      exchange.signal?.throwIfAborted();
+      const outgoing = request({
+        agent: this.#agent,
+        // URL keeps the brackets of an IPv6 host; a socket address has none.
+        hostname: this.#endpoint.hostname.replace(/^\[|\]$/g, ""),
+        port: this.#endpoint.port,
+        path: `${this.#endpoint.pathname.replace(/\/$/, "")}${exchange.path}`,
+        method: exchange.method,
+        // A PUT without a body must say so, or Node sends it chunked, which IMDS refuses.
+        headers: exchange.method === "PUT" ? { ...exchange.headers, "content-length": "0" } : exchange.headers,
+      });
+      // Destroying a request whose answer is half read fails the reading with an error of its own: ours comes first.
+      let givenUp: unknown;
+      const giveUp = (reason: unknown) => {
+        givenUp ??= reason;
+        outgoing.destroy();
+      };
+      const onAbort = () => giveUp(exchange.signal?.reason);
+      const deadline = this.#pauses.setTimer(this.#timeoutMs, () => {
+        giveUp(new NoAnswerInTime(`no answer within ${this.#timeoutMs} ms`));
+      });
+      const settle = (finish: () => void) => {
+        deadline.cancel();
+        exchange.signal?.removeEventListener("abort", onAbort);
+        finish();
+      };
+      exchange.signal?.addEventListener("abort", onAbort, { once: true });
+      outgoing.on("response", (incoming) => {
+        readAll(incoming).then(
+          (body) => settle(() => resolve({ status: incoming.statusCode ?? 0, body, headers: incoming.headers })),
+          (error) => {
+            outgoing.destroy();
+            settle(() => reject(givenUp ?? error));
+          },
+        );
+      });
+      outgoing.on("error", (error) => settle(() => reject(givenUp ?? error)));
+      outgoing.end();
+    });
+  }
+
+  /** Closes every connection, those in use included. */
+  close(): void {
+    this.#agent.destroy();
+  }
+}
+
+async function readAll(incoming: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of incoming as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_ANSWER_BYTES) throw new UnreadableAnswer(`the answer is larger than ${MAX_ANSWER_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks));
+  } catch (error) {
+    throw new UnreadableAnswer("the answer is not UTF-8 text", { cause: error });
+  }
+}
