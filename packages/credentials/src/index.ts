@@ -12,6 +12,7 @@ export {
   type Refresh,
   type RefreshOutcome,
   type RefreshTrigger,
+  type RejectOptions,
 } from "./keeper.js";
 export type { KeeperOptions } from "./options.js";
 export type { KeeperState } from "./policy.js";

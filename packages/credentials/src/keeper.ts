@@ -63,6 +63,12 @@ export interface ProviderOptions {
   readonly forceRefresh?: boolean | undefined;
 }
 
+export interface RejectOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** The service's error: becomes the `cause` of a `CredentialsRejectedError`. */
+  readonly cause?: unknown;
+}
+
 /** Pass it as `credentials:` to any AWS SDK v3 client. */
 export interface Provider {
   (options?: ProviderOptions): Promise<Identity>;
@@ -83,7 +89,7 @@ export interface Keeper extends EventSource<KeeperEvents> {
    * credentials; many callers with the same refused id share the one refresh. The promise may be left alone.
    * @throws CredentialsRejectedError when the source offers no others in time.
    */
-  reject(accessKeyId: string, reason: string, options?: { signal?: AbortSignal | undefined }): Promise<Identity>;
+  reject(accessKeyId: string, reason: string, options?: RejectOptions): Promise<Identity>;
   /**
    * Asks the source now, or joins the request that is under way.
    * @throws CredentialsUnavailableError when that fails; what is held stays.

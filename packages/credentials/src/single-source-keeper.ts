@@ -27,6 +27,7 @@ import type {
   Refresh,
   RefreshOutcome,
   RefreshTrigger,
+  RejectOptions,
 } from "./keeper.js";
 import type { KeeperSettings } from "./options.js";
 import { askAgainIn, judge, type KeeperState, untilNextFreshness } from "./policy.js";
@@ -87,15 +88,11 @@ export class SingleSourceKeeper implements Keeper {
     return this.#held.identity;
   }
 
-  async reject(
-    accessKeyId: string,
-    reason: string,
-    { signal }: { signal?: AbortSignal | undefined } = {},
-  ): Promise<Identity> {
-    const waiting = this.#reject(accessKeyId, reason, signal);
+  reject(accessKeyId: string, reason: string, options: RejectOptions = {}): Promise<Identity> {
+    const other = this.#reject(accessKeyId, reason, options);
     // Telling us is enough: who does not wait for the outcome must not be hit by an unhandled rejection.
-    waiting.catch(() => {});
-    return waiting;
+    other.catch(() => {});
+    return other;
   }
 
   status(): KeeperStatus {
@@ -195,7 +192,7 @@ export class SingleSourceKeeper implements Keeper {
     return this.#serve();
   }
 
-  async #reject(accessKeyId: string, reason: string, signal: AbortSignal | undefined): Promise<Identity> {
+  async #reject(accessKeyId: string, reason: string, { signal, cause }: RejectOptions): Promise<Identity> {
     this.#assertOpen();
     const held = this.#held;
     // Others are held by now: whoever was hit goes on with those.
@@ -208,9 +205,9 @@ export class SingleSourceKeeper implements Keeper {
       if (refusal.times === 1) this.#askPastEveryPause();
       this.#events.emit("rejected", refusal);
     }
-    const other = await this.#other(signal);
+    const other = await this.#other(signal, cause);
     // Taken again for want of others: good enough for a new request, not for the one that was refused with it.
-    if (other.accessKeyId === accessKeyId) throw this.#rejected();
+    if (other.accessKeyId === accessKeyId) throw this.#rejected(cause);
     return other;
   }
 
@@ -225,14 +222,14 @@ export class SingleSourceKeeper implements Keeper {
   }
 
   /** Waits for credentials that no service has refused: for one load, or only a moment when the source had none before. */
-  async #other(signal: AbortSignal | undefined): Promise<Identity> {
+  async #other(signal: AbortSignal | undefined, cause?: unknown): Promise<Identity> {
     const { network } = this.#clock;
     const { loadTimeoutMs, maxWaitMs } = this.#settings;
     const times = this.#refusals.times(this.#held?.identity.accessKeyId);
     const deadline = network.monotonic() + (times > 1 ? maxWaitMs : loadTimeoutMs);
     while (this.#state() === "rejected") {
       const left = deadline - network.monotonic();
-      if (left <= 0) throw this.#rejected();
+      if (left <= 0) throw this.#rejected(cause);
       await settlesWithin(this.#nextOutcome.known, left, network, signal);
       this.#assertOpen();
     }
@@ -342,16 +339,17 @@ export class SingleSourceKeeper implements Keeper {
     return new CredentialsUnavailableError(`no credentials from ${this.#source.name}: ${why}`, { cause });
   }
 
-  #rejected(): CredentialsRejectedError {
-    const held = this.#held;
+  #rejected(cause: unknown): CredentialsRejectedError {
+    const accessKeyId = this.#held?.identity.accessKeyId;
     const last = this.#lastRefresh;
     const outcome =
-      last?.outcome === "failed" ? `failed: ${describeError(last.error)}` : "it offers the same ones again";
+      last?.outcome === "failed"
+        ? `which failed: ${describeError(last.error)}`
+        : "which has no others to offer: its role may be detached or its rotation stuck";
     return new CredentialsRejectedError(
-      `a service refused the credentials ${held?.identity.accessKeyId} as expired, and there were no others in time ` +
-        `(asked ${this.#source.name}; ${outcome}). Check that its role is attached and active and that this host's ` +
-        "clock is right; the source is asked again in the background.",
-      { cause: last?.error },
+      `a service refused the credentials ${accessKeyId} as stale, and there were no others in time. Asked was ` +
+        `${this.#source.name}, ${outcome}. It is asked again in the background; check also that this host's clock is right.`,
+      { cause: cause ?? last?.error },
     );
   }
 }

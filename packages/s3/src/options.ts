@@ -1,0 +1,132 @@
+/** What an S3 pool can be told, checked once. The names are those that AWS SDKs use. */
+
+import { type Clock, check, InvalidInputError, systemClock } from "@evertoken/core";
+import { type AwsSdkProvider, createKeeper, fromProvider, type Keeper } from "@evertoken/credentials";
+import { poolSize } from "@evertoken/pool";
+import * as v from "valibot";
+
+export interface S3PoolOptions {
+  /** The AWS region: `eu-central-1`. Environment: `AWS_REGION`. Required one way or the other. */
+  readonly region?: string | undefined;
+  /** How many clients at most. Default 100. */
+  readonly size?: number | undefined;
+  /** How long a connection may take to be set up, in milliseconds. Default 10,000. */
+  readonly connectTimeoutMs?: number | undefined;
+  /** How long the service may stay silent within a request, in milliseconds. Default 60,000. */
+  readonly requestTimeoutMs?: number | undefined;
+  /** Connections of the whole pool to each host of the service. Default 100. */
+  readonly maxConnections?: number | undefined;
+  /** Another service than AWS's own: `http://host[:port]`. Default: by region, or `AWS_ENDPOINT_URL_S3`. */
+  readonly endpoint?: string | undefined;
+  /** Address buckets as `/bucket/key` instead of `bucket.host`. Default false. */
+  readonly forcePathStyle?: boolean | undefined;
+  /** Keeps the credentials; it stays open when the pool closes. Default: one of the pool's own, on IMDS. */
+  readonly keeper?: Keeper | undefined;
+  /** Instead of a Keeper: any AWS SDK v3 provider, kept by a Keeper of the pool's own. */
+  readonly credentials?: AwsSdkProvider | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+export interface S3PoolSettings {
+  readonly region: string;
+  readonly size: number;
+  readonly connectTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly maxConnections: number;
+  readonly endpoint: string | undefined;
+  readonly forcePathStyle: boolean;
+  readonly keeper: Keeper;
+  readonly ownsKeeper: boolean;
+  readonly clock: Clock;
+}
+
+const milliseconds = v.pipe(
+  v.number("must be a number of milliseconds"),
+  v.finite("must be a finite number of milliseconds"),
+  v.minValue(1, (issue) => `is ${issue.input}: expected milliseconds, 1 or more`),
+);
+
+const connectionsMessage = (issue: { input: unknown }) =>
+  `is ${String(issue.input)}: expected a whole number from 1 to 10000`;
+
+const REGION = /^[a-z]{2,}(-[a-z]+)+-\d+$/;
+
+const isObject = (value: unknown) => typeof value === "object" && value !== null;
+
+const schema = v.pipe(
+  v.strictObject({
+    region: v.optional(
+      v.pipe(
+        v.string('must be the name of a region, like "eu-central-1"'),
+        v.regex(
+          REGION,
+          (issue) => `is ${JSON.stringify(issue.input)}: expected the name of a region, like "eu-central-1"`,
+        ),
+      ),
+    ),
+    size: v.optional(poolSize, 100),
+    connectTimeoutMs: v.optional(milliseconds, 10_000),
+    requestTimeoutMs: v.optional(milliseconds, 60_000),
+    maxConnections: v.optional(
+      v.pipe(
+        v.number("must be a whole number from 1 to 10000"),
+        v.integer(connectionsMessage),
+        v.minValue(1, connectionsMessage),
+        v.maxValue(10_000, connectionsMessage),
+      ),
+      100,
+    ),
+    endpoint: v.optional(
+      v.pipe(
+        v.string("must be a string: http(s)://host[:port]"),
+        v.check(isEndpoint, (issue) => `is ${JSON.stringify(issue.input)}: expected http(s)://host[:port]`),
+      ),
+    ),
+    forcePathStyle: v.optional(v.boolean("must be true or false"), false),
+    keeper: v.optional(v.custom<Keeper>(isObject, "must be a Keeper: createKeeper(…)")),
+    credentials: v.optional(
+      v.custom<AwsSdkProvider>(
+        (value) => typeof value === "function" || isObject(value),
+        "must be an AWS SDK credential provider or credentials",
+      ),
+    ),
+    clock: v.optional(v.custom<Clock>(isObject, "must be a Clock")),
+  }),
+  v.forward(
+    v.check(
+      ({ keeper, credentials }) => keeper === undefined || credentials === undefined,
+      "is given together with keeper: expected one of the two",
+    ),
+    ["credentials"],
+  ),
+);
+
+/** @throws InvalidInputError naming each option that is wrong. */
+export function s3PoolSettings(options: S3PoolOptions): S3PoolSettings {
+  const { keeper, credentials, clock = systemClock, ...given } = check(schema, options, "createS3Pool options");
+  const source = credentials === undefined ? undefined : fromProvider(credentials);
+  return Object.freeze({
+    ...given,
+    region: given.region ?? regionOfEnvironment(),
+    endpoint: given.endpoint,
+    keeper: keeper ?? createKeeper({ source, clock }),
+    ownsKeeper: keeper === undefined,
+    clock,
+  });
+}
+
+function regionOfEnvironment(): string {
+  const region = process.env.AWS_REGION;
+  if (region === undefined || region === "") {
+    const message = "is missing, and AWS_REGION is not set either: expected the name of a region, like eu-central-1";
+    throw new InvalidInputError("createS3Pool options", [{ field: "region", message }]);
+  }
+  if (REGION.test(region)) return region;
+  const message = "expected the name of a region, like eu-central-1";
+  throw new InvalidInputError("environment", [{ field: `AWS_REGION=${region}`, message }]);
+}
+
+function isEndpoint(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return url !== undefined && /^https?:$/.test(url.protocol) && url.search === "" && url.username === "";
+}
