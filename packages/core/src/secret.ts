@@ -34,12 +34,14 @@ export class Secret {
 
 /**
  * Makes some text fields of a plain object unprintable while they stay readable as plain strings: for objects whose
- * shape others dictate, like the identity that an AWS SDK expects. The fields stay enumerable only to those who read
- * them by name: `JSON.stringify`, `util.inspect`, `console.log` and spreading do not see them.
+ * shape others dictate, like the identity that an AWS SDK expects. `JSON.stringify`, `util.inspect`, `console.log` and
+ * spreading do not see them; who reads them by name does.
  */
 export function hideFields<T extends object>(object: T, ...fields: (keyof T)[]): T {
   for (const field of fields) {
     Object.defineProperty(object, field, { value: object[field], enumerable: false, writable: false });
   }
-  return object;
+  const placeholders = Object.fromEntries(fields.map((field) => [field, PLACEHOLDER]));
+  // `console.log("%O")` shows what is not enumerable too.
+  return Object.defineProperty(object, inspect.custom, { value: () => ({ ...object, ...placeholders }) });
 }
