@@ -3,6 +3,8 @@
  * ids are names, session tokens and secret access keys never get here.
  */
 
+import { createEvents, type EventSource } from "@evertoken/core";
+
 export interface JournalEntry {
   /** Counts up from 1, over all services. */
   readonly number: number;
@@ -29,7 +31,10 @@ export interface JournalCount {
   byOperation: Record<string, number>;
 }
 
-export class Journal {
+export type JournalEvents = { entry: JournalEntry };
+
+export class Journal implements EventSource<JournalEvents> {
+  readonly #events = createEvents<JournalEvents>();
   readonly #capacity: number;
   readonly #entries: JournalEntry[] = [];
   readonly #counts = new Map<string, JournalCount>();
@@ -43,13 +48,19 @@ export class Journal {
 
   record(entry: Omit<JournalEntry, "number">): void {
     this.#number += 1;
-    this.#entries[this.#next] = Object.freeze({ number: this.#number, ...entry });
+    const numbered = Object.freeze({ number: this.#number, ...entry });
+    this.#entries[this.#next] = numbered;
     this.#next = (this.#next + 1) % this.#capacity;
     const key = `${entry.service}/${entry.client}`;
     const count = this.#counts.get(key) ?? { requests: 0, byOperation: {} };
     this.#counts.set(key, count);
     count.requests += 1;
     count.byOperation[entry.operation] = (count.byOperation[entry.operation] ?? 0) + 1;
+    this.#events.emit("entry", numbered);
+  }
+
+  on<K extends keyof JournalEvents>(event: K, listener: (entry: JournalEvents[K]) => void): () => void {
+    return this.#events.on(event, listener);
   }
 
   /** The entries still kept, oldest first. */

@@ -53,9 +53,9 @@ export class Ledger {
     return this.#issued.get(accessKeyId);
   }
 
-  /** From now on services refuse this credential as expired, however long it was to live. */
-  revoke(accessKeyId: string): void {
-    this.#revoked.add(accessKeyId);
+  /** From now on services refuse all credentials issued so far as expired, however long they were to live. */
+  revokeAll(): void {
+    for (const accessKeyId of this.#issued.keys()) this.#revoked.add(accessKeyId);
   }
 
   judge(accessKeyId: string, sessionToken: string | undefined, now: number): Verdict {

@@ -1,0 +1,160 @@
+/**
+ * The main job, shown: a hundred S3 clients live through a simulated day in which IMDS goes down, credentials are revoked
+ * and more, twice at the same time on the same simulator: pooled by Evertoken, and as stock SDK clients.
+ *
+ * Three processes: this one holds the simulator and the clock, each lane has one of its own that follows the clock.
+ */
+
+import { createRequire } from "node:module";
+import { describeError, VirtualClock } from "@evertoken/core";
+import { type Simulator, startSimulator } from "@evertoken/simulator";
+import { type LaneProcess, startLane } from "./lane-process.js";
+import type { LaneCounts, LaneName, LaneResult } from "./lane-protocol.js";
+import { clockFace, createProgress, type Progress } from "./progress.js";
+import { type DemoReport, laneReport } from "./report.js";
+import { demoTimeline } from "./timeline.js";
+
+const HOUR_MS = 3_600_000;
+
+/** A simulated day in 64 s, which leaves a third of the promised 90 s for reading back on a slow machine. */
+const SPEED = 1350;
+
+const REPAINT_MS = 200;
+
+const LANES: readonly LaneName[] = ["evertoken", "stock"];
+
+export interface DemoOptions {
+  readonly clients: number;
+  readonly hours: number;
+  readonly seed: number;
+  readonly output: NodeJS.WriteStream;
+  /** Ends the demo and everything it started. */
+  readonly signal: AbortSignal;
+}
+
+export interface DemoOutcome {
+  readonly report: DemoReport;
+  /** Real time, all in all. */
+  readonly seconds: number;
+  readonly errors: Readonly<Record<LaneName, LaneResult["errors"]>>;
+}
+
+/** @throws the signal's reason when it aborts; nothing is left behind then. */
+export async function runDemo(options: DemoOptions): Promise<DemoOutcome> {
+  const startedAt = performance.now();
+  const timeline = demoTimeline(options.hours);
+  // The clock stands until both lanes are ready: the day begins for both at the same instant.
+  const clock = new VirtualClock();
+  const simulator = await startSimulator({ clock, seed: options.seed, timeline });
+  const processes: LaneProcess[] = [];
+  const end = () => {
+    for (const lane of processes) lane.kill();
+  };
+  options.signal.addEventListener("abort", end, { once: true });
+  try {
+    options.signal.throwIfAborted();
+    const lanes = await prepareLanes(options, simulator, clock, processes);
+    const results = await runDay(options, simulator, clock, lanes);
+    const lane = (name: LaneName) => laneReport(results[name], simulator.journal.count("imds", name).requests);
+    return {
+      report: {
+        seed: options.seed,
+        hours: options.hours,
+        clients: options.clients,
+        timeline,
+        lanes: { evertoken: lane("evertoken"), stock: lane("stock") },
+      },
+      seconds: (performance.now() - startedAt) / 1000,
+      errors: { evertoken: results.evertoken.errors, stock: results.stock.errors },
+    };
+  } catch (error) {
+    options.signal.throwIfAborted();
+    throw error;
+  } finally {
+    options.signal.removeEventListener("abort", end);
+    end();
+    await simulator.close();
+  }
+}
+
+type Lanes = Readonly<Record<LaneName, LaneProcess>>;
+
+async function prepareLanes(
+  { clients, seed }: DemoOptions,
+  simulator: Simulator,
+  clock: VirtualClock,
+  processes: LaneProcess[],
+): Promise<Lanes> {
+  const region = "us-east-1";
+  const prepared = LANES.map(async (name): Promise<[LaneName, LaneProcess]> => {
+    const { imdsUrl, s3Url } = await simulator.openEndpoints(name);
+    const lane = startLane({ AWS_EC2_METADATA_SERVICE_ENDPOINT: imdsUrl, AWS_REGION: region });
+    processes.push(lane);
+    await lane.prepare({ lane: name, clients, seed, region, s3Url, clock: clock.reading() });
+    return [name, lane];
+  });
+  return Object.fromEntries(await Promise.all(prepared)) as Lanes;
+}
+
+async function runDay(
+  { hours, output }: DemoOptions,
+  simulator: Simulator,
+  clock: VirtualClock,
+  lanes: Lanes,
+): Promise<Record<LaneName, LaneResult>> {
+  const startsAt = clock.now();
+  const elapsedHours = () => (clock.now() - startsAt) / HOUR_MS;
+  const progress = createProgress(output);
+  const counts = watch(lanes);
+  tellFaults(simulator, progress, elapsedHours);
+  clock.setSpeed(SPEED);
+  const painting = setInterval(() => {
+    const lane = (name: LaneName) => ({
+      ...counts[name],
+      imdsRequests: simulator.journal.count("imds", name).requests,
+    });
+    progress.show({
+      elapsedHours: Math.min(hours, elapsedHours()),
+      hours,
+      faults: simulator.activeFaults().map(({ name }) => name),
+      lanes: { evertoken: lane("evertoken"), stock: lane("stock") },
+    });
+  }, REPAINT_MS);
+  try {
+    const untilEpochMs = startsAt + hours * HOUR_MS;
+    const [evertoken, stock] = await Promise.all(
+      LANES.map((name) => lanes[name].run({ clock: clock.reading(), untilEpochMs })),
+    );
+    return { evertoken, stock } as Record<LaneName, LaneResult>;
+  } finally {
+    clearInterval(painting);
+    progress.end();
+  }
+}
+
+/** The newest counts of each lane, kept up to date. */
+function watch(lanes: Lanes): Record<LaneName, LaneCounts> {
+  const none: LaneCounts = { requests: 0, failed: 0, expiredTokenSurfaced: 0, replayed: 0 };
+  const counts = { evertoken: none, stock: none };
+  for (const name of LANES) {
+    lanes[name].on("progress", (newest) => {
+      counts[name] = newest;
+    });
+  }
+  return counts;
+}
+
+function tellFaults(simulator: Simulator, progress: Progress, elapsedHours: () => number): void {
+  simulator.on("faultStarted", ({ name }) => progress.note(`${clockFace(elapsedHours())}  ${name} begins`));
+  simulator.on("faultEnded", ({ name }) => progress.note(`${clockFace(elapsedHours())}  ${name} ends`));
+}
+
+/** The version of the stock SDK that runs in its lane. */
+export function stockSdkVersion(): string {
+  try {
+    const { version } = createRequire(import.meta.url)("@aws-sdk/client-s3/package.json") as { version: string };
+    return version;
+  } catch (error) {
+    return `(version unknown: ${describeError(error)})`;
+  }
+}

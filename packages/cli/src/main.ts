@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+/** The `evertoken` command: wires the rooms together, holds no logic of theirs. */
+
+import { createRequire } from "node:module";
+import { Command, CommanderError } from "commander";
+import { EXIT } from "./command.js";
+import { addDemoCommand } from "./demo-command.js";
+import { addSimulateCommand } from "./simulate-command.js";
+
+const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
+
+const program = new Command("evertoken")
+  .description("Keeps AWS clients alive for days: no expired token ever reaches a caller.")
+  .version(version)
+  .showHelpAfterError("(add --help for what there is)")
+  .exitOverride();
+
+const exit = (code: number) => {
+  process.exitCode = code;
+};
+
+addDemoCommand(program, exit);
+addSimulateCommand(program, exit);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  // Commander has said what is wrong; `--help` and `--version` are no errors.
+  exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage);
+}

@@ -1,0 +1,44 @@
+/** The session tokens that this IMDS has granted and still knows. */
+
+import { createHash } from "node:crypto";
+import { imdsProtocol } from "@evertoken/imds";
+
+/** The real service has no limit that anybody met; ours keeps memory bounded. */
+const MOST_KNOWN = 50_000;
+
+export class SessionTokens {
+  readonly #seed: number;
+  readonly #expiresAt = new Map<string, number>();
+  #granted = 0;
+
+  constructor(seed: number) {
+    this.#seed = seed;
+  }
+
+  /** Undefined when the asked-for lifetime is missing or out of bounds. */
+  grant(ttlHeader: string | undefined, now: number): { readonly token: string; readonly ttl: string } | undefined {
+    const seconds = ttlHeader !== undefined && /^\d{1,6}$/.test(ttlHeader) ? Number(ttlHeader) : 0;
+    if (seconds < 1 || seconds > imdsProtocol.maxTokenTtlSeconds) return undefined;
+    this.#granted += 1;
+    // 56 characters, as on EC2.
+    const digest = createHash("sha512").update(`session/${this.#seed}/${this.#granted}`).digest();
+    const token = `${digest.subarray(0, 41).toString("base64url")}=`;
+    this.#expiresAt.set(token, now + seconds * 1000);
+    const [oldest] = this.#expiresAt.keys();
+    if (this.#expiresAt.size > MOST_KNOWN && oldest !== undefined) this.#expiresAt.delete(oldest);
+    return { token, ttl: String(seconds) };
+  }
+
+  judge(token: string | undefined, now: number): "good" | "missing" | "unknown" | "expired" {
+    if (token === undefined) return "missing";
+    const expiresAt = this.#expiresAt.get(token);
+    if (expiresAt === undefined) return "unknown";
+    if (now < expiresAt) return "good";
+    this.#expiresAt.delete(token);
+    return "expired";
+  }
+
+  forgetAll(): void {
+    this.#expiresAt.clear();
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * Conditional requests: `If-Match` and its relatives.
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html
+ */
+
+import { S3Error } from "./errors.js";
+import type { S3Request } from "./request.js";
+import type { StoredObject } from "./store.js";
+
+/** @throws S3Error `PreconditionFailed` or `NotModified`. */
+export function assertReadable(request: S3Request, object: StoredObject): void {
+  const ifMatch = request.header("if-match");
+  const ifNoneMatch = request.header("if-none-match");
+  // Instants travel in whole seconds.
+  const modifiedAt = Math.floor(object.modifiedAt / 1000) * 1000;
+  if (ifMatch !== undefined) {
+    if (!matches(ifMatch, object)) throw new S3Error("PreconditionFailed", { Condition: "If-Match" });
+  } else {
+    const since = instantOf(request.header("if-unmodified-since"));
+    if (since !== undefined && modifiedAt > since) {
+      throw new S3Error("PreconditionFailed", { Condition: "If-Unmodified-Since" });
+    }
+  }
+  if (ifNoneMatch !== undefined) {
+    if (matches(ifNoneMatch, object)) throw new S3Error("NotModified");
+  } else {
+    const since = instantOf(request.header("if-modified-since"));
+    if (since !== undefined && modifiedAt <= since) throw new S3Error("NotModified");
+  }
+}
+
+/** @throws S3Error `PreconditionFailed`, or `NoSuchKey` when what must match does not exist. */
+export function assertWritable(request: S3Request, existing: StoredObject | undefined): void {
+  const ifMatch = request.header("if-match");
+  if (ifMatch !== undefined) {
+    if (existing === undefined) throw new S3Error("NoSuchKey");
+    if (!matches(ifMatch, existing)) throw new S3Error("PreconditionFailed", { Condition: "If-Match" });
+  }
+  if (request.header("if-none-match") === "*" && existing !== undefined) {
+    throw new S3Error("PreconditionFailed", { Condition: "If-None-Match" });
+  }
+}
+
+function matches(header: string, { etag }: StoredObject): boolean {
+  return header
+    .split(",")
+    .map((tag) => tag.trim().replace(/^W\//, ""))
+    .some((tag) => tag === "*" || tag === etag || `"${tag}"` === etag);
+}
+
+function instantOf(header: string | undefined): number | undefined {
+  const instant = header === undefined ? Number.NaN : Date.parse(header);
+  return Number.isNaN(instant) ? undefined : instant;
+}

@@ -1,0 +1,93 @@
+/**
+ * S3's error answers: code, status and text as the service words them.
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+ */
+
+import { element } from "./xml.js";
+
+const ERRORS = {
+  AccessDenied: [403, "Access Denied"],
+  AuthorizationHeaderMalformed: [400, "The authorization header that you provided is not valid."],
+  BadDigest: [400, "The Content-MD5 or checksum value that you specified did not match what the server received."],
+  BucketAlreadyOwnedByYou: [409, "Your previous request to create the named bucket succeeded and you already own it."],
+  BucketNotEmpty: [409, "The bucket you tried to delete is not empty."],
+  EntityTooLarge: [400, "Your proposed upload exceeds the maximum allowed object size."],
+  EntityTooSmall: [400, "Your proposed upload is smaller than the minimum allowed object size."],
+  ExpiredToken: [400, "The provided token has expired."],
+  IncompleteBody: [400, "The request body terminated unexpectedly."],
+  InternalError: [500, "We encountered an internal error. Please try again."],
+  InvalidAccessKeyId: [403, "The AWS Access Key Id you provided does not exist in our records."],
+  InvalidArgument: [400, "Invalid Argument"],
+  InvalidBucketName: [400, "The specified bucket is not valid."],
+  InvalidDigest: [400, "The Content-MD5 you specified is not valid."],
+  InvalidPart: [
+    400,
+    "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified " +
+      "entity tag may not match the part's entity tag.",
+  ],
+  InvalidPartOrder: [
+    400,
+    "The list of parts was not in ascending order. The parts list must be specified in order by part number.",
+  ],
+  InvalidRange: [416, "The requested range is not satisfiable"],
+  InvalidRequest: [400, "Invalid Request"],
+  InvalidToken: [400, "The provided token is malformed or otherwise invalid."],
+  InvalidURI: [400, "Couldn't parse the specified URI."],
+  KeyTooLongError: [400, "Your key is too long."],
+  MalformedXML: [400, "The XML you provided was not well-formed or did not validate against our published schema."],
+  MethodNotAllowed: [405, "The specified method is not allowed against this resource."],
+  MissingContentLength: [411, "You must provide the Content-Length HTTP header."],
+  NoSuchBucket: [404, "The specified bucket does not exist"],
+  NoSuchKey: [404, "The specified key does not exist."],
+  NoSuchUpload: [
+    404,
+    "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.",
+  ],
+  NotImplemented: [501, "A header or query you provided implies functionality that is not implemented"],
+  NotModified: [304, "Not Modified"],
+  PreconditionFailed: [412, "At least one of the pre-conditions you specified did not hold"],
+  RequestTimeTooSkewed: [403, "The difference between the request time and the current time is too large."],
+  SignatureDoesNotMatch: [
+    403,
+    "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
+  ],
+  XAmzContentSHA256Mismatch: [400, "The provided 'x-amz-content-sha256' header does not match what was computed."],
+} as const satisfies Record<string, readonly [number, string]>;
+
+export type S3ErrorCode = keyof typeof ERRORS;
+
+export class S3Error extends Error {
+  override readonly name = "S3Error";
+  readonly code: S3ErrorCode;
+  readonly status: number;
+  /** Elements of the document beside Code and Message. */
+  readonly details: Readonly<Record<string, string>>;
+  /** For the journal, where the code alone does not tell why. */
+  readonly reason: string | undefined;
+
+  constructor(
+    code: S3ErrorCode,
+    { message, reason, ...details }: { message?: string; reason?: string; [detail: string]: string | undefined } = {},
+  ) {
+    const [status, text] = ERRORS[code];
+    super(message ?? text);
+    this.code = code;
+    this.status = status;
+    this.reason = reason;
+    this.details = Object.fromEntries(
+      Object.entries(details).filter((entry): entry is [string, string] => entry[1] !== undefined),
+    );
+  }
+
+  document(resource: string, requestId: string, hostId: string): string {
+    const fields = {
+      Code: this.code,
+      Message: this.message,
+      ...this.details,
+      Resource: resource,
+      RequestId: requestId,
+      HostId: hostId,
+    };
+    return `<?xml version="1.0" encoding="UTF-8"?>\n${element("Error", fields)}`;
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * ListObjects, versions 1 and 2: keys by prefix, grouped by delimiter, page by page.
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+ */
+
+import { S3Error } from "./errors.js";
+import type { S3Answer, S3Request } from "./request.js";
+import { encode } from "./signature.js";
+import type { Bucket } from "./store.js";
+import { document, type XmlFields } from "./xml.js";
+
+const LARGEST_PAGE = 1000;
+
+interface Page {
+  readonly keys: readonly string[];
+  readonly prefixes: readonly string[];
+  /** The last key or prefix on this page, when there are more. */
+  readonly next: string | undefined;
+}
+
+interface Selection {
+  readonly prefix: string;
+  readonly delimiter: string;
+  /** Only what comes behind this. */
+  readonly after: string;
+  readonly maxKeys: number;
+}
+
+export function listObjectsV2(request: S3Request, bucket: Bucket): S3Answer {
+  const token = request.param("continuation-token");
+  const startAfter = request.param("start-after");
+  const selection = selectionOf(request, token === undefined ? (startAfter ?? "") : fromToken(token));
+  const page = select(bucket.keys(), selection);
+  const encoded = encodingOf(request);
+  return {
+    status: 200,
+    body: document("ListBucketResult", {
+      ...commonFields(request, bucket, selection, page),
+      KeyCount: page.keys.length + page.prefixes.length,
+      ContinuationToken: token,
+      NextContinuationToken: page.next === undefined ? undefined : toToken(page.next),
+      StartAfter: startAfter === undefined ? undefined : encoded(startAfter),
+    }),
+  };
+}
+
+export function listObjectsV1(request: S3Request, bucket: Bucket): S3Answer {
+  const marker = request.param("marker") ?? "";
+  const selection = selectionOf(request, marker);
+  const page = select(bucket.keys(), selection);
+  const encoded = encodingOf(request);
+  return {
+    status: 200,
+    body: document("ListBucketResult", {
+      ...commonFields(request, bucket, selection, page),
+      Marker: encoded(marker),
+      // Version 1 names the next marker only where it could not be guessed from the last key.
+      NextMarker: page.next === undefined || selection.delimiter === "" ? undefined : encoded(page.next),
+    }),
+  };
+}
+
+function selectionOf(request: S3Request, after: string): Selection {
+  return {
+    prefix: request.param("prefix") ?? "",
+    delimiter: request.param("delimiter") ?? "",
+    after,
+    maxKeys: Math.min(request.number("max-keys", 0, 2 ** 31 - 1) ?? LARGEST_PAGE, LARGEST_PAGE),
+  };
+}
+
+function commonFields(request: S3Request, bucket: Bucket, selection: Selection, page: Page): XmlFields {
+  const { prefix, delimiter, maxKeys } = selection;
+  const encoded = encodingOf(request);
+  return {
+    Name: bucket.name,
+    Prefix: encoded(prefix),
+    Delimiter: delimiter === "" ? undefined : encoded(delimiter),
+    MaxKeys: maxKeys,
+    EncodingType: request.param("encoding-type"),
+    IsTruncated: page.next !== undefined,
+    Contents: page.keys.map((key) => contentsOf(bucket, key, encoded)),
+    CommonPrefixes: page.prefixes.map((common) => ({ Prefix: encoded(common) })),
+  };
+}
+
+function contentsOf(bucket: Bucket, key: string, encoded: (text: string) => string): XmlFields {
+  const object = bucket.get(key);
+  return {
+    Key: encoded(key),
+    LastModified: new Date(object?.modifiedAt ?? 0).toISOString(),
+    ETag: object?.etag,
+    ChecksumAlgorithm: object?.checksum?.algorithm,
+    ChecksumType: object?.checksum?.type,
+    Size: object?.content.length,
+    StorageClass: "STANDARD",
+  };
+}
+
+function select(sorted: readonly string[], { prefix, delimiter, after, maxKeys }: Selection): Page {
+  const keys: string[] = [];
+  const prefixes: string[] = [];
+  let last: string | undefined;
+  for (const key of sorted) {
+    if (!key.startsWith(prefix)) continue;
+    const cut = delimiter === "" ? -1 : key.indexOf(delimiter, prefix.length);
+    const entry = cut < 0 ? key : key.slice(0, cut + delimiter.length);
+    if (entry === last || !isBehind(entry, after) || (cut >= 0 && after.startsWith(entry))) continue;
+    if (keys.length + prefixes.length >= maxKeys) return { keys, prefixes, next: last };
+    (cut < 0 ? keys : prefixes).push(entry);
+    last = entry;
+  }
+  return { keys, prefixes, next: undefined };
+}
+
+function isBehind(entry: string, after: string): boolean {
+  return after === "" || Buffer.compare(Buffer.from(entry), Buffer.from(after)) > 0;
+}
+
+function encodingOf(request: S3Request): (text: string) => string {
+  const type = request.param("encoding-type");
+  if (type === undefined) return (text) => text;
+  if (type !== "url") throw new S3Error("InvalidArgument", { message: "Invalid Encoding Method specified in Request" });
+  // The slash stays, for the eye.
+  return (text) => encode(text).replaceAll("%2F", "/");
+}
+
+function toToken(last: string): string {
+  return Buffer.from(last).toString("base64url");
+}
+
+function fromToken(token: string): string {
+  const last = Buffer.from(token, "base64url").toString();
+  if (toToken(last) === token) return last;
+  throw new S3Error("InvalidArgument", { message: "The continuation token provided is incorrect" });
+}

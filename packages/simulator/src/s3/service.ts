@@ -1,0 +1,167 @@
+/**
+ * S3 on loopback: enough of it that ordinary tools work unchanged, and with credentials that really expire.
+ *
+ * A request is authenticated by its headers first, so that a refusal can come before the body (`Expect: 100-continue`);
+ * then its body is read and checked; then the operation runs. One entry in the journal for each.
+ */
+
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { Clock } from "@evertoken/core";
+import type { Journal } from "../journal.js";
+import type { Ledger } from "../ledger.js";
+import { type Authenticated, Authentication } from "./authentication.js";
+import { S3Error } from "./errors.js";
+import { operationOf, perform } from "./operations.js";
+import { readPayload } from "./payload.js";
+import { type S3Answer, S3Request, type Target, targetOf } from "./request.js";
+import { splitUrl } from "./signature.js";
+import { Store } from "./store.js";
+
+export interface S3ServiceOptions {
+  readonly clock: Clock;
+  readonly ledger: Ledger;
+  readonly journal: Journal;
+  readonly region: string;
+  readonly seed: number;
+  /** A bucket that does not exist is created when it is first used, instead of 404 `NoSuchBucket`. */
+  readonly createBuckets: boolean;
+  /** How far a request's timestamp may be from the clock. */
+  readonly maxSkewMs: () => number;
+}
+
+export interface S3Handlers {
+  readonly request: RequestListener;
+  /** For requests that ask before they send their body. */
+  readonly checkContinue: RequestListener;
+}
+
+/** What is known of a request by the time it is answered. */
+interface Progress {
+  readonly at: number;
+  readonly requestId: string;
+  operation: string;
+  generation: number | undefined;
+}
+
+/** Query parameters that are secrets, or signed with one. */
+const SECRET_PARAMETERS = /([?&]X-Amz-(?:Security-Token|Signature|Credential)=)[^&]*/gi;
+
+export class S3Service {
+  readonly #options: S3ServiceOptions;
+  readonly #authentication: Authentication;
+  readonly #store = new Store();
+  #count = 0;
+
+  constructor(options: S3ServiceOptions) {
+    this.#options = options;
+    this.#authentication = new Authentication(options);
+  }
+
+  /** Handlers for one endpoint of a `node:http` server; the journal calls who asks through it `client`. */
+  handlers(client: string): S3Handlers {
+    const serve = (asksFirst: boolean) => (incoming: IncomingMessage, outgoing: ServerResponse) => {
+      // The client went away in the middle: there is nobody to answer.
+      this.#serve(client, asksFirst, incoming, outgoing).catch(() => outgoing.destroy());
+    };
+    return { request: serve(false), checkContinue: serve(true) };
+  }
+
+  async #serve(client: string, asksFirst: boolean, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const progress: Progress = {
+      at: this.#options.clock.now(),
+      requestId: this.#newId(),
+      operation: "Unknown",
+      generation: undefined,
+    };
+    let answer: S3Answer;
+    let decision = "ok";
+    let continued = !asksFirst;
+    try {
+      const target = targetOf(incoming);
+      progress.operation = operationOf(target, incoming.headers["x-amz-copy-source"] !== undefined);
+      const authenticated = this.#authentication.authenticate(incoming);
+      progress.generation = authenticated.credential.generation;
+      if (asksFirst) outgoing.writeContinue();
+      continued = true;
+      answer = await this.#perform(target, incoming, authenticated, progress);
+    } catch (error) {
+      if (incoming.destroyed && !incoming.complete) throw error;
+      const refusal = error instanceof S3Error ? error : new S3Error("InternalError", { reason: String(error) });
+      decision = refusal.reason === undefined ? refusal.code : `${refusal.code}: ${refusal.reason}`;
+      answer = this.#refuse(refusal, incoming, progress.requestId);
+    }
+    this.#record(client, incoming, progress, answer.status, decision);
+    // A body that was never asked for may come all the same: this connection cannot be used again.
+    if (!continued) outgoing.setHeader("connection", "close");
+    this.#write(incoming, outgoing, answer, progress.requestId);
+  }
+
+  async #perform(
+    target: Target,
+    incoming: IncomingMessage,
+    authenticated: Authenticated,
+    { operation, at }: Progress,
+  ): Promise<S3Answer> {
+    const { region, createBuckets } = this.#options;
+    const payload = await readPayload(incoming, authenticated);
+    const request = new S3Request(target, incoming.headers, payload);
+    const newId = () => `upload-${this.#newId()}`;
+    return perform(operation, request, { store: this.#store, region, createBuckets, now: at, newId });
+  }
+
+  #refuse(refusal: S3Error, incoming: IncomingMessage, requestId: string): S3Answer {
+    // What is left of the body is read and thrown away, so that the client gets to read the answer.
+    incoming.resume();
+    const headers = { "content-type": "application/xml" };
+    if (refusal.status === 304) return { status: 304 };
+    const [path] = splitUrl(incoming.url ?? "");
+    return { status: refusal.status, headers, body: refusal.document(path, requestId, hostId(requestId)) };
+  }
+
+  #write(incoming: IncomingMessage, outgoing: ServerResponse, answer: S3Answer, requestId: string): void {
+    const { status, headers = {}, body = "" } = answer;
+    outgoing.sendDate = false;
+    const all: Record<string, string | number> = {
+      "x-amz-id-2": hostId(requestId),
+      "x-amz-request-id": requestId,
+      date: new Date(this.#options.clock.now()).toUTCString(),
+      server: "AmazonS3",
+      ...(typeof body === "string" && body !== "" ? { "content-type": "application/xml" } : {}),
+      ...headers,
+    };
+    if (status !== 204 && status !== 304) {
+      all["content-length"] =
+        answer.contentLength ?? (typeof body === "string" ? Buffer.byteLength(body) : body.length);
+    }
+    outgoing.writeHead(status, all);
+    // The answer to a HEAD has the headers of a body, and none.
+    outgoing.end(incoming.method === "HEAD" ? undefined : body);
+  }
+
+  #record(client: string, incoming: IncomingMessage, progress: Progress, status: number, decision: string): void {
+    const { at, operation, requestId, generation } = progress;
+    this.#options.journal.record({
+      at,
+      service: "s3",
+      client,
+      operation,
+      method: incoming.method ?? "",
+      path: (incoming.url ?? "").replace(SECRET_PARAMETERS, "$1(not shown)"),
+      status,
+      decision,
+      requestId,
+      ...(generation === undefined ? {} : { generation }),
+    });
+  }
+
+  /** Sixteen characters like S3's, and repeatable. */
+  #newId(): string {
+    this.#count += 1;
+    const seed = this.#options.seed.toString(36).slice(-4).padStart(4, "0");
+    return `${seed}${this.#count.toString(36).padStart(12, "0")}`.toUpperCase();
+  }
+}
+
+function hostId(requestId: string): string {
+  return `evertoken-simulator/${requestId}`;
+}

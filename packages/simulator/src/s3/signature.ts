@@ -1,0 +1,153 @@
+/**
+ * Signature Version 4 as S3 verifies it, in the form of the `Authorization` header.
+ *
+ * The request is written down in a canonical form, hashed, and signed with a key derived from the secret, the day, the
+ * region and the service; S3 differs from other services in that paths are encoded once and never normalised.
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+ */
+
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
+import { S3Error } from "./errors.js";
+
+export interface Authorization {
+  readonly accessKeyId: string;
+  /** `20261123` */
+  readonly date: string;
+  readonly region: string;
+  readonly signedHeaders: readonly string[];
+  readonly signature: string;
+}
+
+const HEADER =
+  /^AWS4-HMAC-SHA256 +Credential=([^/\s]+)\/(\d{8})\/([^/\s]+)\/([^/\s]+)\/aws4_request *, *SignedHeaders=([^,\s]+) *, *Signature=([0-9a-f]{64})$/;
+
+/** @throws S3Error when there is no signature, or one of another form. */
+export function parseAuthorization(header: string | undefined): Authorization {
+  if (header === undefined) throw new S3Error("AccessDenied", { reason: "not signed" });
+  const parts = HEADER.exec(header);
+  if (parts === null) throw new S3Error("AuthorizationHeaderMalformed");
+  const [, accessKeyId = "", date = "", region = "", service = "", signedHeaders = "", signature = ""] = parts;
+  if (service !== "s3") {
+    throw new S3Error("AuthorizationHeaderMalformed", {
+      message: `The authorization header is malformed; incorrect service "${service}". This endpoint belongs to "s3".`,
+    });
+  }
+  return { accessKeyId, date, region, signedHeaders: signedHeaders.split(";"), signature };
+}
+
+export interface SignedRequest {
+  readonly method: string;
+  /** As it came: path and query, still encoded. */
+  readonly url: string;
+  readonly headers: IncomingHttpHeaders;
+  /** `20261123T120000Z` */
+  readonly timestamp: string;
+  /** The value of `x-amz-content-sha256`. */
+  readonly payloadHash: string;
+}
+
+export interface SigningContext {
+  readonly key: Buffer;
+  readonly timestamp: string;
+  /** `20261123/us-east-1/s3/aws4_request` */
+  readonly scope: string;
+}
+
+export function signatureOf(request: SignedRequest, signedHeaders: readonly string[], context: SigningContext): string {
+  const [path = "", query = ""] = splitUrl(request.url);
+  const headers = signedHeaders.map((name) => `${name}:${canonicalValue(request.headers[name])}\n`).join("");
+  const canonical = [
+    request.method,
+    canonicalPath(path),
+    canonicalQuery(query),
+    headers,
+    signedHeaders.join(";"),
+    request.payloadHash,
+  ].join("\n");
+  return sign("AWS4-HMAC-SHA256", context, sha256Hex(canonical));
+}
+
+/** Signs the last lines of any SigV4 string-to-sign: of a request, a chunk, a trailer. */
+export function sign(algorithm: string, { key, timestamp, scope }: SigningContext, ...lines: string[]): string {
+  return createHmac("sha256", key)
+    .update([algorithm, timestamp, scope, ...lines].join("\n"))
+    .digest("hex");
+}
+
+export function sha256Hex(content: string | Uint8Array): string {
+  return createHash("sha256").update(content).digest("hex");
+}
+
+export function isSameSignature(a: string, b: string): boolean {
+  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
+}
+
+/** Deriving a key takes four hashes, and it stays the same for a day. */
+export class SigningKeys {
+  readonly #keys = new Map<string, Buffer>();
+
+  get(accessKeyId: string, secretAccessKey: string, date: string, region: string): Buffer {
+    const name = `${accessKeyId}/${date}/${region}`;
+    const known = this.#keys.get(name);
+    if (known !== undefined) return known;
+    const step = (key: string | Buffer, text: string) => createHmac("sha256", key).update(text).digest();
+    const key = step(step(step(step(`AWS4${secretAccessKey}`, date), region), "s3"), "aws4_request");
+    if (this.#keys.size >= 1000) this.#keys.clear();
+    this.#keys.set(name, key);
+    return key;
+  }
+}
+
+export function splitUrl(url: string): [path: string, query: string] {
+  const mark = url.indexOf("?");
+  return mark < 0 ? [url, ""] : [url.slice(0, mark), url.slice(mark + 1)];
+}
+
+/** @throws S3Error for an escape sequence that is none. */
+export function decode(text: string): string {
+  if (!text.includes("%")) return text;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new S3Error("InvalidURI");
+  }
+}
+
+/** AWS's encoding: everything but the unreserved characters. */
+export function encode(text: string): string {
+  return encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
+
+function canonicalPath(path: string): string {
+  // Most keys need no encoding, and a path is encoded once: as it came is as it is signed.
+  return /^[A-Za-z0-9\-._~/]*$/.test(path)
+    ? path
+    : path
+        .split("/")
+        .map((part) => encode(decode(part)))
+        .join("/");
+}
+
+function canonicalQuery(query: string): string {
+  if (query === "") return "";
+  return query
+    .split("&")
+    .filter((pair) => pair !== "")
+    .map((pair) => {
+      const mark = pair.indexOf("=");
+      const [name, value] = mark < 0 ? [pair, ""] : [pair.slice(0, mark), pair.slice(mark + 1)];
+      return [encode(decode(name)), encode(decode(value))] as const;
+    })
+    .sort(([a, x], [b, y]) => (a < b ? -1 : a > b ? 1 : x < y ? -1 : x > y ? 1 : 0))
+    .map(([name, value]) => `${name}=${value}`)
+    .join("&");
+}
+
+function canonicalValue(value: string | string[] | undefined): string {
+  const text = Array.isArray(value) ? value.join(",") : (value ?? "");
+  return text.trim().replace(/ {2,}/g, " ");
+}

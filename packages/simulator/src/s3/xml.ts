@@ -1,0 +1,59 @@
+/** XML as S3 speaks it: written here, read by a library. */
+
+import { XMLParser, XMLValidator } from "fast-xml-parser";
+
+export type XmlValue = string | number | boolean | XmlFields | readonly XmlFields[] | undefined;
+export interface XmlFields {
+  readonly [name: string]: XmlValue;
+}
+
+const NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"';
+
+/** A whole document with S3's namespace on its root. */
+export function document(root: string, fields: XmlFields): string {
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<${root} ${NAMESPACE}>${children(fields)}</${root}>`;
+}
+
+/** An element of fields; a list becomes one element for each of its members. */
+export function element(name: string, fields: XmlFields): string {
+  return `<${name}>${children(fields)}</${name}>`;
+}
+
+function children(fields: XmlFields): string {
+  let text = "";
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === undefined) continue;
+    if (Array.isArray(value)) text += value.map((member) => element(name, member as XmlFields)).join("");
+    else if (typeof value === "object") text += element(name, value as XmlFields);
+    else text += `<${name}>${escapeText(String(value))}</${name}>`;
+  }
+  return text;
+}
+
+/** Control characters other than white space cannot stand in XML 1.0, escaped or not; S3 prints the reference all the same. */
+function escapeText(text: string): string {
+  if (!/[&<>"'\r\u0000-\u0008\u000b\u000c\u000e-\u001f]/.test(text)) return text;
+  return text
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;")
+    .replace(
+      /[\r\u0000-\u0008\u000b\u000c\u000e-\u001f]/g,
+      (character) => `&#x${character.charCodeAt(0).toString(16)};`,
+    );
+}
+
+const parser = new XMLParser({
+  ignoreAttributes: true,
+  parseTagValue: false,
+  trimValues: true,
+  isArray: (name) => name === "Part" || name === "Object",
+});
+
+/** The fields below the root element of that name; undefined when the text is something else. */
+export function parseDocument(text: string, root: string): Readonly<Record<string, unknown>> | undefined {
+  if (XMLValidator.validate(text) !== true) return undefined;
+  const value: unknown = parser.parse(text)[root];
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
+}

@@ -1,0 +1,190 @@
+/**
+ * The simulator: IMDSv2 and S3 on loopback in one process, on one clock, one ledger and one journal.
+ */
+
+import { type Clock, ClosedError, type EventSource, VirtualClock } from "@evertoken/core";
+import { type ActiveFault, FaultBoard, type FaultEvents } from "./fault-board.js";
+import type { FaultName, FaultOptions } from "./faults.js";
+import { instanceFacts } from "./imds-categories.js";
+import { ImdsService } from "./imds-service.js";
+import { InstanceRole } from "./instance-role.js";
+import { Journal } from "./journal.js";
+import { Ledger } from "./ledger.js";
+import { type Handlers, type Listening, listen } from "./listener.js";
+import { type SimulatorOptions, type SimulatorSettings, simulatorSettings } from "./options.js";
+import { S3Service } from "./s3/service.js";
+
+export interface Endpoints {
+  readonly imdsUrl: string;
+  readonly s3Url: string;
+}
+
+export interface Simulator extends Endpoints, EventSource<FaultEvents> {
+  readonly clock: Clock;
+  readonly journal: Journal;
+  /**
+   * Starts a fault now; it lasts until its `end()`, if it is of a kind that lasts.
+   * @throws InvalidInputError for an unknown fault, or an option that means nothing to it.
+   */
+  fault(name: FaultName, options?: FaultOptions): ActiveFault;
+  activeFaults(): readonly ActiveFault[];
+  /** Further endpoints on free ports: the same services, told apart in the journal by `client`. */
+  openEndpoints(client: string): Promise<Endpoints>;
+  /** What to put into `process.env` so that an AWS SDK finds it. Bucket names belong into the path with most SDKs. */
+  environment(): Record<string, string>;
+  /** Ends all connections and timers at once. Idempotent. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * @example
+ * const simulator = await startSimulator({ speed: 3600 });
+ * Object.assign(process.env, simulator.environment());
+ *
+ * @throws InvalidInputError when an option is not what it must be; PortInUseError.
+ */
+export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
+  const settings = simulatorSettings(options);
+  const simulator = new LoopbackSimulator(settings);
+  try {
+    return await simulator.open(settings.imdsPort, settings.s3Port);
+  } catch (error) {
+    await simulator.close();
+    throw error;
+  }
+}
+
+/** S3 refuses requests whose timestamp is further off. */
+const MAX_SKEW_MS = 15 * 60_000;
+
+/** Real time that a request may be on its way: on a fast clock it counts as skew, which no network causes. */
+const ON_ITS_WAY_MS = 5000;
+
+/** The label of the first endpoints in the journal. */
+const FIRST_CLIENT = "default";
+
+class LoopbackSimulator implements Simulator {
+  readonly clock: Clock;
+  readonly journal = new Journal();
+  readonly #region: string;
+  readonly #faults: FaultBoard;
+  readonly #imds: ImdsService;
+  readonly #s3: S3Service;
+  readonly #listening: Listening[] = [];
+  #first: Endpoints = { imdsUrl: "", s3Url: "" };
+  #closing: Promise<void> | undefined;
+
+  constructor(settings: SimulatorSettings) {
+    const { clock, seed, region } = settings;
+    const { journal } = this;
+    const ledger = new Ledger(seed);
+    const { roleName, credentialLifetimeMs: lifetimeMs, rotationIntervalMs } = settings;
+    const role = new InstanceRole({ ledger, roleName, lifetimeMs, rotationIntervalMs, seed });
+    this.clock = clock;
+    this.#region = region;
+    this.#imds = new ImdsService({
+      clock,
+      role,
+      journal,
+      seed,
+      facts: instanceFacts(seed, region),
+      faults: () => this.#faults,
+    });
+    const { createBuckets } = settings;
+    this.#s3 = new S3Service({
+      clock,
+      ledger,
+      journal,
+      region,
+      seed,
+      createBuckets,
+      maxSkewMs: () => maxSkewMs(clock),
+    });
+    this.#faults = new FaultBoard(clock, settings.timeline, (name, at) => {
+      if (name === "session-tokens-forgotten") this.#imds.forgetSessionTokens();
+      if (name === "credentials-revoked") role.revoke(at);
+    });
+  }
+
+  get imdsUrl(): string {
+    return this.#first.imdsUrl;
+  }
+
+  get s3Url(): string {
+    return this.#first.s3Url;
+  }
+
+  async open(imdsPort: number, s3Port: number): Promise<Simulator> {
+    this.#first = await this.#listen(FIRST_CLIENT, imdsPort, s3Port);
+    return this;
+  }
+
+  openEndpoints(client: string): Promise<Endpoints> {
+    return this.#listen(client, 0, 0);
+  }
+
+  fault(name: FaultName, options?: FaultOptions): ActiveFault {
+    return this.#faults.start(name, options);
+  }
+
+  activeFaults(): readonly ActiveFault[] {
+    return this.#faults.active();
+  }
+
+  on<K extends keyof FaultEvents>(event: K, listener: (carried: FaultEvents[K]) => void): () => void {
+    return this.#faults.on(event, listener);
+  }
+
+  environment(): Record<string, string> {
+    return {
+      AWS_EC2_METADATA_SERVICE_ENDPOINT: this.imdsUrl,
+      AWS_ENDPOINT_URL_S3: this.s3Url,
+      AWS_REGION: this.#region,
+    };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #listen(client: string, imdsPort: number, s3Port: number): Promise<Endpoints> {
+    const imds = await this.#add(imdsPort, "IMDS", { request: this.#imds.listener(client) });
+    const s3 = await this.#add(s3Port, "S3", this.#upToDate(this.#s3.handlers(client)));
+    return { imdsUrl: imds.url, s3Url: s3.url };
+  }
+
+  async #add(port: number, what: string, handlers: Handlers): Promise<Listening> {
+    if (this.#closing !== undefined) throw new ClosedError("this simulator is closed: start another one");
+    const listening = await listen(port, what, handlers);
+    this.#listening.push(listening);
+    return listening;
+  }
+
+  /** A revocation that is due must have happened before S3 judges anybody. */
+  #upToDate({ request, checkContinue }: Required<Handlers>): Handlers {
+    const after =
+      (listener: Handlers["request"]): Handlers["request"] =>
+      (incoming, outgoing) => {
+        this.#faults.active();
+        listener(incoming, outgoing);
+      };
+    return { request: after(request), checkContinue: after(checkContinue) };
+  }
+
+  async #close(): Promise<void> {
+    this.#faults.close();
+    this.#imds.close();
+    await Promise.all(this.#listening.map((listening) => listening.close()));
+  }
+}
+
+function maxSkewMs(clock: Clock): number {
+  const speed = clock instanceof VirtualClock ? clock.speed : 1;
+  return MAX_SKEW_MS + Math.max(0, speed - 1) * ON_ITS_WAY_MS;
+}
