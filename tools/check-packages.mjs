@@ -1,6 +1,6 @@
 // Checks every package as it would be published: publint for its manifest and files, attw for its types.
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -22,10 +22,11 @@ try {
     // npm 11 and older print a list, newer ones a record by name.
     const [{ filename }] = Object.values(packed);
     const tarball = join(folder, filename);
-    for (const [tool, ...args] of [
-      ["publint", "run", tarball, "--strict"],
-      ["attw", tarball, "--profile", "esm-only", "--quiet"],
-    ]) {
+    const { exports } = JSON.parse(readFileSync(join(path, "package.json"), "utf8"));
+    const checks = [["publint", "run", tarball, "--strict"]];
+    // A package that is a command only has no types to check.
+    if (exports["."] !== undefined) checks.push(["attw", tarball, "--profile", "esm-only", "--quiet"]);
+    for (const [tool, ...args] of checks) {
       const { status, stdout, stderr } = spawnSync(join("node_modules", ".bin", tool), args, { encoding: "utf8" });
       if (status === 0) continue;
       failed = true;

@@ -1,7 +1,7 @@
 /** What all commands share: how they end, and how they say why. */
 
 import { describeError, EvertokenError, InvalidInputError } from "@evertoken/core";
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, InvalidArgumentError } from "commander";
 
 /** Exit codes, the same for every command. */
 export const EXIT = {
@@ -13,9 +13,6 @@ export const EXIT = {
   /** Ended by Ctrl-C or SIGTERM. */
   interrupted: 130,
 } as const;
-
-export const EXIT_CODES_HELP = `
-Exit codes: 0 done, 1 failed, 2 bad usage, 130 interrupted.`;
 
 /** Runs a command until it is done or interrupted. The first signal asks it to end; a second one ends the process. */
 export async function untilInterrupted(work: (signal: AbortSignal) => Promise<number>): Promise<number> {
@@ -63,5 +60,3 @@ export function decimal(min: number, max: number): (text: string) => number {
     throw new InvalidArgumentError(`expected a number from ${min} to ${max}.`);
   };
 }
-
-export type { Command };

@@ -4,7 +4,8 @@ import { constants } from "node:fs";
 import { access } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { InvalidInputError } from "@evertoken/core";
-import { type Command, decimal, EXIT, untilInterrupted, wholeNumber } from "./command.js";
+import type { Command } from "commander";
+import { decimal, EXIT, untilInterrupted, wholeNumber } from "./command.js";
 import { runDemo, stockSdkVersion } from "./demo/demo.js";
 import { isUnharmed, summary, writeReport } from "./demo/report.js";
 

@@ -1,7 +1,8 @@
 /** `evertoken simulate`: IMDSv2 and S3 on loopback until it is told to stop. */
 
-import { type FaultName, type Simulator, startSimulator } from "@evertoken/simulator";
-import { type Command, decimal, EXIT, EXIT_CODES_HELP, untilInterrupted, wholeNumber } from "./command.js";
+import { FAULTS, type FaultName, type Simulator, startSimulator } from "@evertoken/simulator";
+import { type Command, Option } from "commander";
+import { decimal, EXIT, untilInterrupted, wholeNumber } from "./command.js";
 
 interface Options {
   readonly imdsPort: number;
@@ -10,7 +11,7 @@ interface Options {
   readonly seed: number;
   readonly lifetime: number;
   readonly rotation: number;
-  readonly fault: readonly string[];
+  readonly fault: readonly FaultName[];
   readonly createBuckets: boolean;
   readonly json?: true;
 }
@@ -26,7 +27,11 @@ export function addSimulateCommand(program: Command, exit: (code: number) => voi
     .option("--speed <factor>", "simulated seconds per real one", decimal(0.001, 100_000), 1)
     .option("--lifetime <minutes>", "how long credentials live", decimal(0.05, 720), 360)
     .option("--rotation <minutes>", "how often IMDS hands out new ones", decimal(0.05, 720), 60)
-    .option("--fault <name...>", "faults that are active from the start", [])
+    .addOption(
+      new Option("--fault <name...>", "faults that are active from the start")
+        .choices(Object.keys(FAULTS))
+        .default([], "none"),
+    )
     .option("--no-create-buckets", "answer NoSuchBucket instead of creating a bucket when it is first used")
     .option("--seed <number>", "repeats identifiers and credentials", wholeNumber(0, 2 ** 31), 1)
     .option("--json", "print each request as a line of JSON")
@@ -37,9 +42,19 @@ Example:
   $ evertoken simulate --lifetime 15 --rotation 5
   $ export AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:1338 AWS_REGION=us-east-1
   $ aws --endpoint-url http://127.0.0.1:9911 s3 cp ./report.csv s3://reports/
-${EXIT_CODES_HELP}`,
+
+Faults:
+${faultList()}
+
+Exit codes: 0 ended by Ctrl-C or SIGTERM; 1 failed, a port in use say; 2 bad usage.`,
     )
     .action(async (options: Options) => exit(await untilInterrupted((signal) => simulate(options, signal))));
+}
+
+function faultList(): string {
+  return Object.entries(FAULTS)
+    .map(([name, { does }]) => `  ${name.padEnd(26)}${does}`)
+    .join("\n");
 }
 
 async function simulate(options: Options, signal: AbortSignal): Promise<number> {
@@ -52,7 +67,7 @@ async function simulate(options: Options, signal: AbortSignal): Promise<number> 
     createBuckets,
     credentialLifetimeMs: options.lifetime * MINUTE_MS,
     rotationIntervalMs: options.rotation * MINUTE_MS,
-    timeline: options.fault.map((fault) => ({ fault: fault as FaultName, fromHours: 0 })),
+    timeline: options.fault.map((fault) => ({ fault, fromHours: 0 })),
   });
   try {
     announce(simulator, options);

@@ -67,3 +67,12 @@ const pauses: Pauses = { monotonic: () => performance.now(), sleep, setTimer };
 
 /** The host's own clock: the default everywhere. */
 export const systemClock: Clock = Object.freeze({ ...pauses, now: () => Date.now(), network: pauses });
+
+/** Calls `fn` every `ms` milliseconds until it is cancelled. Like any timer it never keeps the process alive. */
+export function every(ms: number, fn: () => void, pauses: Pauses = systemClock): Timer {
+  let timer = pauses.setTimer(ms, function again() {
+    timer = pauses.setTimer(ms, again);
+    fn();
+  });
+  return { cancel: () => timer.cancel() };
+}

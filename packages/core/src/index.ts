@@ -1,6 +1,6 @@
 export { type BackOffOptions, backOff } from "./back-off.js";
 export { check, type Schema } from "./check.js";
-export { type Clock, type Pauses, systemClock, type Timer } from "./clock.js";
+export { type Clock, every, type Pauses, systemClock, type Timer } from "./clock.js";
 export {
   ClosedError,
   describeError,

@@ -6,6 +6,7 @@
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
  */
 
+import { setMaxListeners } from "node:events";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Clock } from "@evertoken/core";
 import { imdsProtocol } from "@evertoken/imds";
@@ -69,6 +70,8 @@ export class ImdsService {
     this.#facts = facts;
     this.#sessionTokens = new SessionTokens(seed);
     this.#categories = categories(facts);
+    // Each delayed answer listens for the end, and there may be hundreds.
+    setMaxListeners(0, this.#ending.signal);
   }
 
   /** Answers requests; the journal calls who asks through here `client`. */

@@ -6,11 +6,11 @@
  */
 
 import { createRequire } from "node:module";
-import { describeError, VirtualClock } from "@evertoken/core";
+import { describeError, every, systemClock, VirtualClock } from "@evertoken/core";
 import { type Simulator, startSimulator } from "@evertoken/simulator";
 import { type LaneProcess, startLane } from "./lane-process.js";
 import type { LaneCounts, LaneName, LaneResult } from "./lane-protocol.js";
-import { clockFace, createProgress, type Progress } from "./progress.js";
+import { clockFace, createProgress } from "./progress.js";
 import { type DemoReport, laneReport } from "./report.js";
 import { demoTimeline } from "./timeline.js";
 
@@ -41,7 +41,7 @@ export interface DemoOutcome {
 
 /** @throws the signal's reason when it aborts; nothing is left behind then. */
 export async function runDemo(options: DemoOptions): Promise<DemoOutcome> {
-  const startedAt = performance.now();
+  const startedAt = systemClock.monotonic();
   const timeline = demoTimeline(options.hours);
   // The clock stands until both lanes are ready: the day begins for both at the same instant.
   const clock = new VirtualClock();
@@ -54,8 +54,9 @@ export async function runDemo(options: DemoOptions): Promise<DemoOutcome> {
   try {
     options.signal.throwIfAborted();
     const lanes = await prepareLanes(options, simulator, clock, processes);
-    const results = await runDay(options, simulator, clock, lanes);
-    const lane = (name: LaneName) => laneReport(results[name], simulator.journal.count("imds", name).requests);
+    const day = { options, simulator, clock, lanes, imdsRequests: countImdsRequests(simulator, lanes) };
+    const results = await runDay(day);
+    const lane = (name: LaneName) => laneReport(results[name], day.imdsRequests(name));
     return {
       report: {
         seed: options.seed,
@@ -64,10 +65,11 @@ export async function runDemo(options: DemoOptions): Promise<DemoOutcome> {
         timeline,
         lanes: { evertoken: lane("evertoken"), stock: lane("stock") },
       },
-      seconds: (performance.now() - startedAt) / 1000,
+      seconds: (systemClock.monotonic() - startedAt) / 1000,
       errors: { evertoken: results.evertoken.errors, stock: results.stock.errors },
     };
   } catch (error) {
+    // Lanes that were ended on purpose fail; what matters then is why they were ended.
     options.signal.throwIfAborted();
     throw error;
   } finally {
@@ -96,40 +98,60 @@ async function prepareLanes(
   return Object.fromEntries(await Promise.all(prepared)) as Lanes;
 }
 
-async function runDay(
-  { hours, output }: DemoOptions,
-  simulator: Simulator,
-  clock: VirtualClock,
-  lanes: Lanes,
-): Promise<Record<LaneName, LaneResult>> {
+interface Day {
+  readonly options: DemoOptions;
+  readonly simulator: Simulator;
+  readonly clock: VirtualClock;
+  readonly lanes: Lanes;
+  readonly imdsRequests: (name: LaneName) => number;
+}
+
+async function runDay(day: Day): Promise<Record<LaneName, LaneResult>> {
+  const { clock, lanes } = day;
+  const { hours } = day.options;
   const startsAt = clock.now();
-  const elapsedHours = () => (clock.now() - startsAt) / HOUR_MS;
-  const progress = createProgress(output);
-  const counts = watch(lanes);
-  tellFaults(simulator, progress, elapsedHours);
   clock.setSpeed(SPEED);
-  const painting = setInterval(() => {
-    const lane = (name: LaneName) => ({
-      ...counts[name],
-      imdsRequests: simulator.journal.count("imds", name).requests,
-    });
+  const stopShowing = show(day, () => Math.min(hours, (clock.now() - startsAt) / HOUR_MS));
+  try {
+    const untilEpochMs = startsAt + hours * HOUR_MS;
+    const [evertoken, stock] = await Promise.all([
+      lanes.evertoken.run({ clock: clock.reading(), untilEpochMs }),
+      lanes.stock.run({ clock: clock.reading(), untilEpochMs }),
+    ]);
+    return { evertoken, stock };
+  } finally {
+    stopShowing();
+  }
+}
+
+/** Shows the day while it passes. @returns the way to stop. */
+function show({ options, simulator, lanes, imdsRequests }: Day, elapsedHours: () => number): () => void {
+  const progress = createProgress(options.output);
+  const counts = watch(lanes);
+  simulator.on("faultStarted", ({ name }) => progress.note(`${clockFace(elapsedHours())}  ${name} begins`));
+  simulator.on("faultEnded", ({ name }) => progress.note(`${clockFace(elapsedHours())}  ${name} ends`));
+  const repainting = every(REPAINT_MS, () => {
+    const lane = (name: LaneName) => ({ ...counts[name], imdsRequests: imdsRequests(name) });
     progress.show({
-      elapsedHours: Math.min(hours, elapsedHours()),
-      hours,
+      elapsedHours: elapsedHours(),
+      hours: options.hours,
       faults: simulator.activeFaults().map(({ name }) => name),
       lanes: { evertoken: lane("evertoken"), stock: lane("stock") },
     });
-  }, REPAINT_MS);
-  try {
-    const untilEpochMs = startsAt + hours * HOUR_MS;
-    const [evertoken, stock] = await Promise.all(
-      LANES.map((name) => lanes[name].run({ clock: clock.reading(), untilEpochMs })),
-    );
-    return { evertoken, stock } as Record<LaneName, LaneResult>;
-  } finally {
-    clearInterval(painting);
+  });
+  return () => {
+    repainting.cancel();
     progress.end();
+  };
+}
+
+/** How much each lane asked of IMDS during its day; reading back in the end is not part of that. */
+function countImdsRequests({ journal }: Simulator, lanes: Lanes): (name: LaneName) => number {
+  const atEndOfDay = new Map<LaneName, number>();
+  for (const name of LANES) {
+    lanes[name].on("checking", () => atEndOfDay.set(name, journal.count("imds", name).requests));
   }
+  return (name) => atEndOfDay.get(name) ?? journal.count("imds", name).requests;
 }
 
 /** The newest counts of each lane, kept up to date. */
@@ -142,11 +164,6 @@ function watch(lanes: Lanes): Record<LaneName, LaneCounts> {
     });
   }
   return counts;
-}
-
-function tellFaults(simulator: Simulator, progress: Progress, elapsedHours: () => number): void {
-  simulator.on("faultStarted", ({ name }) => progress.note(`${clockFace(elapsedHours())}  ${name} begins`));
-  simulator.on("faultEnded", ({ name }) => progress.note(`${clockFace(elapsedHours())}  ${name} ends`));
 }
 
 /** The version of the stock SDK that runs in its lane. */

@@ -7,7 +7,7 @@
  */
 
 import { GetObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
-import { type Clock, type Random, seededRandom, VirtualClock } from "@evertoken/core";
+import { type Clock, every, type Random, seededRandom, VirtualClock } from "@evertoken/core";
 import { followClock } from "@evertoken/simulator";
 import { keptPool, type LaneClients, laneClients } from "./lane-clients.js";
 import { LaneTally } from "./lane-counts.js";
@@ -55,9 +55,9 @@ function prepare(task: LaneTask): Lane {
 async function run(lane: Lane, untilEpochMs: number): Promise<void> {
   const { clock, clients, tally } = lane;
   const counts = () => tally.counts(clients.replayed());
-  const telling = setInterval(() => say({ say: "progress", counts: counts() }), PROGRESS_MS);
+  const telling = every(PROGRESS_MS, () => say({ say: "progress", counts: counts() }));
   await Promise.all(lane.written.map((_, worker) => work(lane, worker, untilEpochMs)));
-  clearInterval(telling);
+  telling.cancel();
   const told = counts();
   await clients.close();
   say({ say: "progress", counts: told });

@@ -9,16 +9,15 @@ const DAY_HOURS = 24;
 
 /** Hours since the start of a day. */
 const DAY: readonly FaultPeriod[] = [
-  // Longer than what an SDK that re-reads at the last minute has left.
-  { fault: "imds-down", fromHours: 1.5, toHours: 5.5 },
+  // Over the end of the first credentials: who holds the newest goes on, who re-reads at the last minute does not.
+  { fault: "imds-down", fromHours: 3.5, toHours: 7.5 },
   // An administrator revokes the role's sessions; IMDS has others at once, but who asks?
-  { fault: "credentials-revoked", fromHours: 8 },
+  { fault: "credentials-revoked", fromHours: 9.5 },
   // One failed session-token request: how the first case began. The tokens must go first, or nobody asks for one.
-  { fault: "imds-token-fails-once", fromHours: 10 },
-  { fault: "session-tokens-forgotten", fromHours: 10.05 },
-  { fault: "imds-slow", fromHours: 12, toHours: 13, delayMs: 900 },
-  { fault: "credentials-stuck", fromHours: 15, toHours: 16 },
-  { fault: "session-tokens-forgotten", fromHours: 18 },
+  { fault: "imds-token-fails-once", fromHours: 11.45 },
+  { fault: "session-tokens-forgotten", fromHours: 11.5 },
+  { fault: "imds-slow", fromHours: 13, toHours: 14, delayMs: 900 },
+  { fault: "credentials-stuck", fromHours: 16, toHours: 17 },
   { fault: "credentials-revoked", fromHours: 20 },
 ];
 

@@ -30,18 +30,15 @@ function children(fields: XmlFields): string {
   return text;
 }
 
-/** Control characters other than white space cannot stand in XML 1.0, escaped or not; S3 prints the reference all the same. */
+/** Control characters become references: most cannot stand in XML 1.0 even so, and S3 prints them all the same. */
 function escapeText(text: string): string {
-  if (!/[&<>"'\r\u0000-\u0008\u000b\u000c\u000e-\u001f]/.test(text)) return text;
+  if (!/[&<>"\p{Cc}]/u.test(text)) return text;
   return text
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")
     .replaceAll(">", "&gt;")
     .replaceAll('"', "&quot;")
-    .replace(
-      /[\r\u0000-\u0008\u000b\u000c\u000e-\u001f]/g,
-      (character) => `&#x${character.charCodeAt(0).toString(16)};`,
-    );
+    .replace(/\p{Cc}/gu, (character) => `&#x${character.charCodeAt(0).toString(16)};`);
 }
 
 const parser = new XMLParser({
