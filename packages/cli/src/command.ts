@@ -1,7 +1,7 @@
 /** What all commands share: how they end, and how they say why. */
 
 import { describeError, EvertokenError, InvalidInputError } from "@evertoken/core";
-import { type Command, InvalidArgumentError, InvalidArgumentError } from "commander";
+import { InvalidArgumentError } from "commander";
 
 /** Exit codes, the same for every command. */
 export const EXIT = {

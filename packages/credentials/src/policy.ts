@@ -47,7 +47,7 @@ export function untilNextFreshness(remainingMs: number, { advisoryMs, mandatoryM
 export type KeeperState = "empty" | "rejected" | Freshness;
 
 /** Often enough to hold credentials with hours left when an outage begins; twelve small requests an hour. */
-export const WATCH_INTERVAL_MS = 5 * MINUTE_MS;
+const WATCH_INTERVAL_MS = 5 * MINUTE_MS;
 
 /**
  * How long to wait before asking the source again, in milliseconds.

@@ -23,7 +23,7 @@ export function credentials(accessKeyId: string, expiresAt: number): Credentials
   };
 }
 
-export class ScriptedSource implements CredentialSource {
+class ScriptedSource implements CredentialSource {
   readonly name = "the scripted source";
   readonly watchable: boolean;
   readonly requests: LoadRequest[] = [];

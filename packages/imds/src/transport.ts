@@ -26,7 +26,7 @@ export interface Answer {
 }
 
 /** No answer came in time. */
-export class NoAnswerInTime extends Error {
+class NoAnswerInTime extends Error {
   override readonly name = "NoAnswerInTime";
 }
 

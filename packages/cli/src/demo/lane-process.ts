@@ -4,7 +4,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { createEvents, type EventSource } from "@evertoken/core";
 import type { FromLane, LaneCounts, LaneResult, LaneTask, ToLane } from "./lane-protocol.js";
 
-export type LaneEvents = { progress: LaneCounts; checking: undefined };
+type LaneEvents = { progress: LaneCounts; checking: undefined };
 
 export interface LaneProcess extends EventSource<LaneEvents> {
   /** Resolves when its clients are made and it waits for the day to begin. */

@@ -2,7 +2,7 @@
 
 import type { LaneCounts, LaneName } from "./lane-protocol.js";
 
-export interface DemoView {
+interface DemoView {
   readonly elapsedHours: number;
   readonly hours: number;
   /** The faults now active, in words. */

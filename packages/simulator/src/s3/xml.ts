@@ -2,7 +2,7 @@
 
 import { XMLParser, XMLValidator } from "fast-xml-parser";
 
-export type XmlValue = string | number | boolean | XmlFields | readonly XmlFields[] | undefined;
+type XmlValue = string | number | boolean | XmlFields | readonly XmlFields[] | undefined;
 export interface XmlFields {
   readonly [name: string]: XmlValue;
 }
