@@ -15,7 +15,7 @@ export type S3Pool = ClientPool<S3Client>;
  *
  * @throws InvalidInputError when an option or environment variable is not what it must be.
  */
-export function createS3Pool(options: S3PoolOptions): S3Pool {
+export function createS3Pool(options: S3PoolOptions = {}): S3Pool {
   const { keeper, ownsKeeper, ...settings } = s3PoolSettings(options);
   const { region, endpoint, forcePathStyle } = settings;
   const agent = sharedAgent(settings);

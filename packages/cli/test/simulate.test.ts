@@ -1,0 +1,93 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { evertoken } from "./command.js";
+
+const anyPort = ["--imds-port", "0", "--s3-port", "0"];
+
+describe("evertoken simulate", () => {
+  it("tells where it listens and what to set", async () => {
+    const simulate = evertoken(["simulate", ...anyPort]);
+
+    const printed = await simulate.says("Ctrl-C ends it.");
+
+    expect(printed).toMatch(/IMDSv2 at http:\/\/127\.0\.0\.1:\d+\nS3 {5}at http:\/\/127\.0\.0\.1:\d+\n/);
+    expect(printed).toMatch(/export AWS_EC2_METADATA_SERVICE_ENDPOINT=http/);
+    expect(printed).toMatch(/export AWS_ENDPOINT_URL_S3=http/);
+  });
+
+  it("tells the same to machines, and each request in a line", async () => {
+    const simulate = evertoken(["simulate", "--json", ...anyPort]);
+    const [first = ""] = (await simulate.says("\n")).split("\n");
+    const { imdsUrl } = JSON.parse(first);
+    await fetch(`${imdsUrl}/latest/meta-data/`);
+
+    const [, second = ""] = (await simulate.says(/"decision".*\n/)).split("\n");
+
+    expect(JSON.parse(second)).toMatchObject({ service: "imds", status: 401, decision: "session token missing" });
+  });
+
+  it("starts with the faults it is given", async () => {
+    const simulate = evertoken(["simulate", "--json", "--fault", "imds-error", ...anyPort]);
+    const [first = ""] = (await simulate.says("\n")).split("\n");
+
+    expect((await fetch(`${JSON.parse(first).imdsUrl}/latest/`)).status).toBe(500);
+  });
+
+  it.each(["SIGINT", "SIGTERM"] as const)("ends by %s at once, also with connections open", async (signal) => {
+    const simulate = evertoken(["simulate", "--json", ...anyPort]);
+    const [first = ""] = (await simulate.says("\n")).split("\n");
+    await fetch(`${JSON.parse(first).imdsUrl}/latest/`);
+
+    simulate.child.kill(signal);
+
+    expect(await simulate.ended).toBe(0);
+  });
+
+  it("says which port is in use", async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+
+    const simulate = evertoken(["simulate", "--imds-port", String(port), "--s3-port", "0"]);
+
+    expect(await simulate.ended).toBe(1);
+    expect(simulate.printed()).toContain(`port ${port} for IMDS is in use`);
+    expect(simulate.printed()).not.toContain("    at ");
+  });
+
+  it.each([
+    [["--imds-port", "70000"], "expected a whole number from 0 to 65535"],
+    [["--speed", "0"], "expected a number from 0.001"],
+    [["--lifetime", "soon"], "expected a number"],
+    [["--lifetime", "10", "--rotation", "20"], "rotationIntervalMs is 1200000: expected at most"],
+    [["--fault", "imds-dwon"], "Allowed choices are imds-down"],
+    [["now"], "too many arguments"],
+  ])("refuses %j", async (args, says) => {
+    const simulate = evertoken(["simulate", ...anyPort, ...args]);
+
+    expect(await simulate.ended).toBe(2);
+    expect(simulate.printed()).toContain(says);
+  });
+});
+
+describe("evertoken", () => {
+  it.each([["--help"], ["demo", "--help"], ["simulate", "--help"]])("%s %s tells what there is", async (...args) => {
+    const help = evertoken(args.filter((arg) => arg !== undefined));
+
+    expect(await help.ended).toBe(0);
+    expect(help.printed()).toContain("Usage: evertoken");
+    if (args.length > 1) {
+      expect(help.printed()).toContain("Example:");
+      expect(help.printed()).toContain("Exit codes:");
+    }
+  });
+
+  it.each([[["nonsense"]], [[]]])("with %j tells how it is used", async (args) => {
+    const command = evertoken(args);
+
+    expect(await command.ended).toBe(2);
+    expect(command.printed()).toMatch(/Usage: evertoken|--help/);
+  });
+});

@@ -1,0 +1,169 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { GetObjectCommand, ListBucketsCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { ClosedError, InvalidInputError } from "@evertoken/core";
+import { createClientPool } from "@evertoken/pool";
+import { describe, expect, expectTypeOf, it } from "vitest";
+import { everNewKeeper, poolAt, s3At, serviceThatSays, simulatedPool } from "./service.js";
+
+const list = () => new ListBucketsCommand();
+
+describe("a pool", () => {
+  it("sends a command as a client would, with its types", async () => {
+    const { pool } = await simulatedPool();
+    await pool.send(new PutObjectCommand({ Bucket: "reports", Key: "key", Body: "content" }));
+
+    const answer = await pool.send(new GetObjectCommand({ Bucket: "reports", Key: "key" }));
+
+    expectTypeOf(answer.ContentLength).toEqualTypeOf<number | undefined>();
+    expect(await answer.Body?.transformToString()).toBe("content");
+  });
+
+  it("creates a client when it is first needed, and no more than its size", async () => {
+    const { pool } = await simulatedPool({ size: 3 });
+    expect(pool.stats().created).toBe(0);
+
+    await pool.send(list());
+    expect(pool.stats().created).toBe(1);
+    for (let request = 0; request < 10; request++) await pool.send(list());
+
+    expect(pool.stats()).toMatchObject({ size: 3, created: 3, sent: 11 });
+  });
+
+  it("chooses the client with the fewest requests under way", async () => {
+    const { pool } = await simulatedPool({ size: 3 });
+    const used = new Map<S3Client, number>();
+    const ends: (() => void)[] = [];
+    const hold = () =>
+      void pool.lease(async (client) => {
+        used.set(client, (used.get(client) ?? 0) + 1);
+        await new Promise<void>((resolve) => ends.push(resolve));
+      });
+
+    for (let request = 0; request < 9; request++) hold();
+    await delay(0);
+
+    expect([...used.values()]).toEqual([3, 3, 3]);
+    expect(pool.stats().inFlight).toBe(9);
+    for (const end of ends) end();
+  });
+
+  it("lends one client for work of several requests", async () => {
+    const { pool } = await simulatedPool();
+
+    const buckets = await pool.lease(async (client) => {
+      await client.send(new PutObjectCommand({ Bucket: "reports", Key: "key", Body: "content" }));
+      return (await client.send(list())).Buckets;
+    });
+
+    expect(buckets).toHaveLength(1);
+    expect(pool.stats()).toMatchObject({ sent: 1, inFlight: 0 });
+  });
+
+  it("counts what fails, and hands the error on as it is", async () => {
+    const { pool } = await simulatedPool();
+    const error = new Error("mine");
+
+    await expect(pool.lease(() => Promise.reject(error))).rejects.toBe(error);
+
+    expect(pool.stats()).toMatchObject({ sent: 1, failed: 1, inFlight: 0 });
+  });
+
+  it("tells when a client cannot be created, and tries again for the next request", async () => {
+    let broken = true;
+    const { simulator, keeper } = await simulatedPool();
+    const pool = createClientPool({
+      size: 1,
+      keeper,
+      create: ({ credentials }) => {
+        if (broken) throw new Error("no such certificate");
+        return s3At(simulator.s3Url, { credentials });
+      },
+    });
+    await expect(pool.send(list())).rejects.toThrow("no such certificate");
+
+    broken = false;
+
+    await expect(pool.send(list())).resolves.toBeTruthy();
+    await pool.close();
+  });
+
+  it("learns from the service's answers how far this host's clock is off", async () => {
+    const service = await serviceThatSays((_, outgoing) => {
+      outgoing.setHeader("date", new Date(Date.now() + 600_000).toUTCString());
+      outgoing.end("<ListAllMyBucketsResult/>");
+    });
+    const keeper = everNewKeeper();
+
+    await poolAt(service.url, keeper).send(list());
+
+    expect(keeper.status().skewMs).toBeGreaterThan(590_000);
+    expect(keeper.status().skewMs).toBeLessThan(610_000);
+  });
+});
+
+describe("closing a pool", () => {
+  it("lets requests under way finish and refuses new ones", async () => {
+    const service = await serviceThatSays((_, outgoing) =>
+      setTimeout(() => outgoing.end("<ListAllMyBucketsResult/>"), 50),
+    );
+    const pool = poolAt(service.url, everNewKeeper());
+    const underWay = pool.send(list());
+
+    const closing = pool.close({ drainMs: 10_000 });
+
+    await expect(pool.send(list())).rejects.toThrow(ClosedError);
+    await closing;
+    await expect(underWay).resolves.toBeTruthy();
+    expect(pool.stats().inFlight).toBe(0);
+  });
+
+  it("cuts off what takes longer than it may", async () => {
+    const service = await serviceThatSays(() => {});
+    const pool = poolAt(service.url, everNewKeeper());
+    const underWay = pool.send(list()).catch((error: Error) => error);
+    while (service.signedWith.length === 0) await delay(1);
+
+    await pool.close({ drainMs: 20 });
+
+    expect(await underWay).toBeInstanceOf(Error);
+  });
+
+  it("may be done twice, and by leaving a block", async () => {
+    const { keeper } = await simulatedPool();
+    let closed = 0;
+    const options = { size: 1, keeper, create: () => new S3Client({ region: "us-east-1" }) };
+    {
+      await using pool = createClientPool({
+        ...options,
+        afterClose: () => {
+          closed += 1;
+        },
+      });
+      await pool.close();
+    }
+
+    expect(closed).toBe(1);
+  });
+
+  it("leaves the Keeper open", async () => {
+    const { keeper, pool } = await simulatedPool();
+
+    await pool.close();
+
+    await expect(keeper.provider()).resolves.toMatchObject({ accessKeyId: expect.stringMatching(/^ASIA/) });
+  });
+});
+
+describe("the options of a pool", () => {
+  const good = { size: 1, create: () => new S3Client(), keeper: { provider: () => {}, reject: () => {} } };
+  it.each([
+    [{ ...good, size: 0 }, "size is 0"],
+    [{ ...good, size: 1.5 }, "size is 1.5"],
+    [{ ...good, create: new S3Client() }, "create must be a function"],
+    [{ ...good, keeper: {} }, "keeper must be a Keeper"],
+    [{ ...good, maxSize: 5 }, "maxSize"],
+  ])("are refused when they are wrong (%#)", (options, says) => {
+    expect(() => createClientPool(options as never)).toThrow(InvalidInputError);
+    expect(() => createClientPool(options as never)).toThrow(says);
+  });
+});

@@ -1,0 +1,264 @@
+import { createReadStream } from "node:fs";
+import { Readable } from "node:stream";
+import { inspect } from "node:util";
+import {
+  CopyObjectCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListBucketsCommand,
+  PutObjectCommand,
+} from "@aws-sdk/client-s3";
+import { CredentialsRejectedError, createKeeper } from "@evertoken/credentials";
+import { BodyNotReplayableError, keepFresh, type Replay } from "@evertoken/pool";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { everNewKeeper, ok, poolAt, s3At, says, serviceThatSays, simulatedPool } from "./service.js";
+
+const Bucket = "reports";
+const put = (Key = "key", Body: string | Uint8Array = "content") => new PutObjectCommand({ Bucket, Key, Body });
+
+describe("a request that is refused because its credentials are stale", () => {
+  it("is sent again with other ones; the caller sees the result only", async () => {
+    const { simulator, pool } = await simulatedPool();
+    await pool.send(put());
+    const replays: Replay[] = [];
+    pool.on("replayed", (replay) => replays.push(replay));
+    simulator.fault("credentials-revoked");
+
+    const { $metadata, ETag } = await pool.send(put());
+
+    expect($metadata.httpStatusCode).toBe(200);
+    expect(ETag).toBeDefined();
+    expect(replays).toEqual([
+      { accessKeyId: expect.stringMatching(/^ASIA/), reason: "ExpiredToken", command: "PutObjectCommand" },
+    ]);
+    expect(pool.stats()).toMatchObject({ sent: 2, failed: 0, replayed: 1, surfaced: 0 });
+  });
+
+  it("together with five hundred others causes one refresh, and none of them fails", async () => {
+    const { simulator, keeper, pool } = await simulatedPool({ size: 20 });
+    await pool.send(put());
+    const before = simulator.journal.count("imds", "default").requests;
+    simulator.fault("credentials-revoked");
+
+    await Promise.all(Array.from({ length: 500 }, (_, index) => pool.send(put(`key-${index}`))));
+
+    expect(simulator.journal.count("imds", "default").requests - before).toBe(1);
+    expect(keeper.status().generation).toBe(2);
+    expect(pool.stats()).toMatchObject({ failed: 0, surfaced: 0 });
+    const refused = simulator.journal.entries(({ decision }) => decision.startsWith("ExpiredToken"));
+    expect(pool.stats().replayed).toBe(refused.length);
+    expect(refused.length).toBeGreaterThan(0);
+  });
+
+  it.each([
+    [400, "ExpiredToken"],
+    [400, "TokenRefreshRequired"],
+    [400, "InvalidToken"],
+    [403, "InvalidAccessKeyId"],
+    [400, "ExpiredTokenException"],
+    [400, "RequestExpired"],
+    [400, "UnrecognizedClientException"],
+    [403, "InvalidClientTokenId"],
+    [401, "AuthFailure"],
+  ])("(%i %s) is sent again", async (status, code) => {
+    const service = await serviceThatSays(says(status, code), ok);
+    const pool = poolAt(service.url, everNewKeeper());
+
+    await pool.send(put());
+
+    expect(service.signedWith).toEqual(["A1", "A2"]);
+  });
+
+  it.each([
+    [403, "SignatureDoesNotMatch"],
+    [403, "AccessDenied"],
+    [404, "NoSuchBucket"],
+    [400, "MalformedXML"],
+  ])("is another matter with %i %s: not sent again", async (status, code) => {
+    const service = await serviceThatSays(says(status, code), ok);
+    const pool = poolAt(service.url, everNewKeeper());
+
+    await expect(pool.send(put())).rejects.toMatchObject({ name: code });
+
+    expect(service.signedWith).toEqual(["A1"]);
+    expect(pool.stats()).toMatchObject({ failed: 1, replayed: 0, surfaced: 0 });
+  });
+
+  it("inside an answer of 200 is sent again", async () => {
+    const copied = "<CopyObjectResult><ETag>&quot;e&quot;</ETag></CopyObjectResult>";
+    const service = await serviceThatSays(says(200, "ExpiredToken"), (_, outgoing) => outgoing.end(copied));
+    const pool = poolAt(service.url, everNewKeeper());
+
+    const { CopyObjectResult } = await pool.send(
+      new CopyObjectCommand({ Bucket, Key: "copy", CopySource: "reports/key" }),
+    );
+
+    expect(CopyObjectResult?.ETag).toBe('"e"');
+    expect(service.signedWith).toEqual(["A1", "A2"]);
+  });
+
+  it("is sent again once and never twice: a second refusal reaches the caller", async () => {
+    const service = await serviceThatSays(says(400, "ExpiredToken"));
+    const pool = poolAt(service.url, everNewKeeper());
+
+    await expect(pool.send(put())).rejects.toMatchObject({ name: "ExpiredToken" });
+
+    expect(service.signedWith).toEqual(["A1", "A2"]);
+    expect(pool.stats()).toMatchObject({ failed: 1, replayed: 1, surfaced: 1 });
+  });
+
+  it("is not sent again with the same credentials: the caller learns what was tried, and what the service said", async () => {
+    const { simulator, pool } = await simulatedPool({ keeper: { loadTimeoutMs: 400, maxWaitMs: 100 } });
+    await pool.send(put());
+    simulator.fault("credentials-revoked");
+    simulator.fault("imds-down");
+
+    const error = await pool.send(put()).catch((thrown: unknown) => thrown);
+
+    expect(error).toBeInstanceOf(CredentialsRejectedError);
+    expect(error).toMatchObject({
+      code: "CREDENTIALS_REJECTED",
+      cause: expect.objectContaining({ name: "ExpiredToken" }),
+    });
+    expect(pool.stats()).toMatchObject({ failed: 1, replayed: 0, surfaced: 1 });
+  });
+
+  it("does not spend the retries of the SDK", async () => {
+    const service = await serviceThatSays(says(400, "ExpiredToken"), says(503, "SlowDown"), ok);
+    const keeper = everNewKeeper();
+    const client = s3At(service.url, { credentials: keeper.provider, maxAttempts: 2 });
+    onTestFinished(() => client.destroy());
+    keepFresh(client, keeper);
+
+    const { $metadata } = await client.send(put());
+
+    expect(service.signedWith).toEqual(["A1", "A2", "A2"]);
+    expect($metadata.attempts).toBe(2);
+  });
+});
+
+describe("a HEAD that is refused without a word", () => {
+  const head = new HeadObjectCommand({ Bucket, Key: "key" });
+
+  it("is sent again when the source has other credentials", async () => {
+    const { simulator, pool } = await simulatedPool();
+    await pool.send(put());
+    simulator.fault("credentials-revoked");
+
+    await expect(pool.send(head)).resolves.toMatchObject({ ContentLength: 7 });
+    expect(pool.stats()).toMatchObject({ replayed: 1, surfaced: 0 });
+  });
+
+  it("reaches the caller as it is when the credentials are good, and the source is not asked each time", async () => {
+    const service = await serviceThatSays((_, outgoing) => outgoing.writeHead(400).end());
+    let asked = 0;
+    const keeper = createKeeper({
+      source: {
+        name: "the same again",
+        watchable: false,
+        load: async () => {
+          asked += 1;
+          return { credentials: { accessKeyId: "A1", secretAccessKey: "secret" } };
+        },
+      },
+    });
+    onTestFinished(() => keeper.close());
+    const pool = poolAt(service.url, keeper);
+
+    for (let attempt = 0; attempt < 5; attempt++) {
+      await expect(pool.send(head)).rejects.toMatchObject({ $metadata: { httpStatusCode: 400 } });
+    }
+
+    expect(asked).toBe(2);
+    expect(service.signedWith).toHaveLength(5);
+    expect(pool.stats()).toMatchObject({ failed: 5, replayed: 0, surfaced: 0 });
+  });
+});
+
+describe("the body of a request that must be sent again", () => {
+  it.each([
+    ["text", "content"],
+    ["a buffer", Buffer.from("content")],
+    ["a typed array", new Uint8Array([1, 2, 3])],
+    ["nothing", ""],
+  ])("may be %s", async (_, body) => {
+    const { simulator, pool } = await simulatedPool();
+    await pool.send(put());
+    simulator.fault("credentials-revoked");
+
+    await pool.send(put("key", body));
+
+    const { Body } = await pool.send(new GetObjectCommand({ Bucket, Key: "key" }));
+    expect(Buffer.from((await Body?.transformToByteArray()) ?? [])).toEqual(Buffer.from(body));
+  });
+
+  it.each([
+    ["a stream", () => Readable.from([Buffer.from("content")]), 7],
+    ["a file being read", () => createReadStream(import.meta.filename, { end: 99 }), 100],
+  ])("cannot be %s: the caller learns why, and the next request is good", async (_, stream, length) => {
+    const { simulator, pool } = await simulatedPool();
+    await pool.send(put());
+    simulator.fault("credentials-revoked");
+    const streamed = () => new PutObjectCommand({ Bucket, Key: "key", Body: stream(), ContentLength: length });
+
+    const error = await pool.send(streamed()).catch((thrown: unknown) => thrown);
+
+    expect(error).toBeInstanceOf(BodyNotReplayableError);
+    expect(error).toMatchObject({
+      code: "BODY_NOT_REPLAYABLE",
+      cause: expect.objectContaining({ name: "ExpiredToken" }),
+    });
+    expect(pool.stats()).toMatchObject({ replayed: 0, surfaced: 1 });
+    await expect(pool.send(streamed())).resolves.toBeTruthy();
+  });
+});
+
+describe("a caller who gives up", () => {
+  it("while other credentials are awaited is let go at once, and nothing is sent again", async () => {
+    const { simulator, keeper, pool } = await simulatedPool();
+    await pool.send(put());
+    simulator.fault("credentials-revoked");
+    simulator.fault("imds-down");
+    const abort = new AbortController();
+    const sending = pool.send(put(), { abortSignal: abort.signal }).catch((error: Error) => error);
+    while (keeper.status().state !== "rejected") await new Promise((resolve) => setImmediate(resolve));
+
+    abort.abort(new Error("gone"));
+
+    expect(await sending).toMatchObject({ name: "AbortError" });
+    expect(pool.stats()).toMatchObject({ inFlight: 0, replayed: 0 });
+  });
+});
+
+describe("keepFresh", () => {
+  it("gives the replay to a client of the user's own, and tells of it", async () => {
+    const { simulator, keeper } = await simulatedPool();
+    const client = s3At(simulator.s3Url, { credentials: keeper.provider });
+    onTestFinished(() => client.destroy());
+    const replays: Replay[] = [];
+    keepFresh(client, keeper).on("replayed", (replay) => replays.push(replay));
+    await client.send(new ListBucketsCommand());
+    simulator.fault("credentials-revoked");
+
+    await client.send(new DeleteObjectCommand({ Bucket, Key: "key" }));
+
+    expect(replays).toHaveLength(1);
+  });
+});
+
+describe("errors of a replay", () => {
+  it("show no secret", async () => {
+    const { simulator, pool, keeper } = await simulatedPool({ keeper: { loadTimeoutMs: 300 } });
+    await pool.send(put());
+    const { secretAccessKey, sessionToken = "" } = await keeper.provider();
+    simulator.fault("credentials-revoked");
+    simulator.fault("imds-down");
+
+    const error = await pool.send(put()).catch((thrown: unknown) => thrown);
+
+    const shown = inspect(error, { depth: 10, showHidden: false });
+    expect(shown).not.toContain(secretAccessKey);
+    expect(shown).not.toContain(sessionToken);
+  });
+});
