@@ -198,6 +198,18 @@ describe("attempts", () => {
     expect(error.message).toContain("2 attempts of 30 ms; last: no answer within 30 ms");
   });
 
+  it("are not over because this process itself was busy while the answer lay there", async () => {
+    const server = await imdsServer({ [`GET ${ID}`]: (_, outgoing) => setTimeout(() => outgoing.end("i-1"), 5) });
+    const imds = client(server.endpoint, { attempts: 1, timeoutMs: 100 });
+    const asked = imds.get(ID);
+    while (server.count(`GET ${ID}`) === 0) await new Promise((resolve) => setImmediate(resolve));
+
+    const busyUntil = performance.now() + 300;
+    while (performance.now() < busyUntil);
+
+    await expect(asked).resolves.toBe("i-1");
+  });
+
   it("cover an answer that stops halfway", async () => {
     const server = await imdsServer({ [`GET ${ID}`]: (_, outgoing) => void outgoing.writeHead(200).write("i-") });
 

@@ -43,8 +43,8 @@ export interface DemoOutcome {
 export async function runDemo(options: DemoOptions): Promise<DemoOutcome> {
   const startedAt = systemClock.monotonic();
   const timeline = demoTimeline(options.hours);
-  // The clock stands until both lanes are ready: the day begins for both at the same instant.
-  const clock = new VirtualClock();
+  // In real time until both lanes are ready: the day begins for both at the same instant, with clients that work.
+  const clock = new VirtualClock({ speed: 1 });
   const simulator = await startSimulator({ clock, seed: options.seed, timeline });
   const processes: LaneProcess[] = [];
   const end = () => {

@@ -7,7 +7,7 @@ import type { FromLane, LaneCounts, LaneResult, LaneTask, ToLane } from "./lane-
 type LaneEvents = { progress: LaneCounts; checking: undefined };
 
 export interface LaneProcess extends EventSource<LaneEvents> {
-  /** Resolves when its clients are made and it waits for the day to begin. */
+  /** Resolves when each of its clients has done its first request and it waits for the day to begin. */
   prepare(task: LaneTask): Promise<void>;
   /** Resolves when the day is over and everything is read back. */
   run(run: Omit<Extract<ToLane, { say: "run" }>, "say">): Promise<LaneResult>;

@@ -6,8 +6,8 @@
  * one that is judged. Sockets stay real.
  */
 
-import { GetObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
-import { type Clock, every, type Random, seededRandom, VirtualClock } from "@evertoken/core";
+import { GetObjectCommand, ListBucketsCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import { every, type Random, seededRandom, VirtualClock } from "@evertoken/core";
 import { followClock } from "@evertoken/simulator";
 import { keptPool, type LaneClients, laneClients } from "./lane-clients.js";
 import { LaneTally } from "./lane-counts.js";
@@ -39,13 +39,17 @@ function say(message: FromLane): void {
   process.send?.(message);
 }
 
-function prepare(task: LaneTask): Lane {
+async function prepare(task: LaneTask): Promise<Lane> {
   const clock = VirtualClock.following(task.clock);
   followClock(clock);
+  const clients = laneClients(task, clock);
+  // A service that has been up for a while: each client has its credentials. One after the other, because constructing
+  // a hundred clients at once blocks this process for longer than a time-out.
+  for (let index = 0; index < task.clients; index++) await clients.send(index)(new ListBucketsCommand());
   return {
     task,
     clock,
-    clients: laneClients(task, clock),
+    clients,
     tally: new LaneTally(),
     bytesOf: objectBytes(task.seed),
     written: Array.from({ length: task.clients }, () => []),
@@ -114,7 +118,7 @@ function assertSame(key: string, read: Uint8Array, bytesOf: BytesOf): void {
 
 /** Reads everything back with a pool, in either lane: dead clients must not make objects look lost. */
 async function countLost({ task, clock, written, bytesOf }: Lane): Promise<number> {
-  const { pool, close } = keptPool(task, clock as Clock);
+  const { pool, close } = keptPool(task, clock);
   const send = ((command: never) => pool.send(command)) as ReturnType<LaneClients["send"]>;
   const remaining = written.flat();
   let lost = 0;
@@ -129,16 +133,23 @@ async function countLost({ task, clock, written, bytesOf }: Lane): Promise<numbe
   return lost;
 }
 
-let lane: Lane | undefined;
-process.on("message", (message: ToLane) => {
+let lane: Promise<Lane> | undefined;
+
+async function obey(message: ToLane): Promise<void> {
   if (message.say === "prepare") {
     lane = prepare(message.task);
+    await lane;
     say({ say: "prepared" });
     return;
   }
   if (lane === undefined) throw new Error("the lane was told to run before it was prepared");
-  lane.clock.follow(message.clock);
-  run(lane, message.untilEpochMs).catch((error: unknown) => {
+  const prepared = await lane;
+  prepared.clock.follow(message.clock);
+  await run(prepared, message.untilEpochMs);
+}
+
+process.on("message", (message: ToLane) => {
+  obey(message).catch((error: unknown) => {
     console.error(error);
     process.exit(1);
   });

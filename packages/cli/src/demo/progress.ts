@@ -25,6 +25,7 @@ export function createProgress(stream: NodeJS.WriteStream): Progress {
 class RepaintedProgress implements Progress {
   readonly #stream: NodeJS.WriteStream;
   #painted = 0;
+  #newest: DemoView | undefined;
 
   constructor(stream: NodeJS.WriteStream) {
     this.#stream = stream;
@@ -33,9 +34,11 @@ class RepaintedProgress implements Progress {
   note(text: string): void {
     this.#erase();
     this.#stream.write(`${text}\n`);
+    if (this.#newest !== undefined) this.show(this.#newest);
   }
 
   show(view: DemoView): void {
+    this.#newest = view;
     const width = 30;
     const done = Math.min(width, Math.round((view.elapsedHours / view.hours) * width));
     const lines = [
