@@ -45,8 +45,6 @@ async function instance() {
     PATH: process.env.PATH,
     HOME: work,
     AWS_EC2_METADATA_SERVICE_ENDPOINT: imdsUrl,
-    AWS_REGION: "us-east-1",
-    AWS_DEFAULT_REGION: "us-east-1",
   };
   return { env, s3Url, simulate };
 }

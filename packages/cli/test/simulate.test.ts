@@ -27,6 +27,22 @@ describe("evertoken simulate", () => {
     expect(JSON.parse(second)).toMatchObject({ service: "imds", status: 401, decision: "session token missing" });
   });
 
+  it("prints no secret, whatever it hands out", async () => {
+    const simulate = evertoken(["simulate", "--json", ...anyPort]);
+    const [first = ""] = (await simulate.says("\n")).split("\n");
+    const { imdsUrl } = JSON.parse(first);
+    const ttl = { "x-aws-ec2-metadata-token-ttl-seconds": "60" };
+    const token = await (await fetch(`${imdsUrl}/latest/api/token`, { method: "PUT", headers: ttl })).text();
+    const answer = await fetch(`${imdsUrl}/latest/meta-data/iam/security-credentials/evertoken-role`, {
+      headers: { "x-aws-ec2-metadata-token": token },
+    });
+    const { SecretAccessKey, Token } = (await answer.json()) as { SecretAccessKey: string; Token: string };
+
+    const printed = await simulate.says(/"operation":"credentials".*\n/);
+
+    for (const secret of [token, SecretAccessKey, Token]) expect(printed).not.toContain(secret);
+  });
+
   it("starts with the faults it is given", async () => {
     const simulate = evertoken(["simulate", "--json", "--fault", "imds-error", ...anyPort]);
     const [first = ""] = (await simulate.says("\n")).split("\n");

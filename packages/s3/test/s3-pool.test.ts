@@ -137,6 +137,59 @@ describe("a pool whose IMDS cannot be reached", () => {
   });
 });
 
+describe("a pool on endpoints that are not our simulator's", () => {
+  it("needs nothing of them but the protocols", async () => {
+    let issued = 1;
+    // The least an IMDS may be: the legacy path, no Date, no keep-alive, unknown fields in the document.
+    const imds = createServer((incoming, outgoing) => {
+      outgoing.sendDate = false;
+      outgoing.setHeader("connection", "close");
+      const role = "/latest/meta-data/iam/security-credentials/";
+      if (incoming.method === "PUT" && incoming.url === "/latest/api/token") outgoing.end("opaque==");
+      else if (incoming.headers["x-aws-ec2-metadata-token"] !== "opaque==") outgoing.writeHead(401).end();
+      else if (incoming.url === role) outgoing.end("service-role\n");
+      else if (incoming.url === `${role}service-role`) outgoing.end(JSON.stringify(documentOf(issued)));
+      else outgoing.writeHead(404).end("Not Found");
+    });
+    // An S3 that knows the newest key only, and answers chunked.
+    const s3 = createServer((incoming, outgoing) => {
+      incoming.resume();
+      const good = incoming.headers.authorization?.includes(`Credential=ASIAOTHER${issued}/`);
+      outgoing.writeHead(good ? 200 : 400, { "content-type": "application/xml" });
+      outgoing.write(
+        good ? "" : "<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>",
+      );
+      incoming.on("end", () => outgoing.end());
+    });
+    await Promise.all([listening(imds), listening(s3)]);
+    process.env.AWS_EC2_METADATA_SERVICE_ENDPOINT = `${urlOf(imds)}/`;
+    const pool = createS3Pool({ region: "eu-central-1", endpoint: urlOf(s3), forcePathStyle: true });
+    onTestFinished(async () => {
+      delete process.env.AWS_EC2_METADATA_SERVICE_ENDPOINT;
+      await pool.close();
+    });
+    await Promise.all(hundred.map((index) => pool.send(put(index))));
+
+    issued = 2;
+    await Promise.all(hundred.map((index) => pool.send(put(index))));
+
+    expect(pool.stats()).toMatchObject({ sent: 200, failed: 0, surfaced: 0 });
+    expect(pool.stats().replayed).toBeGreaterThan(0);
+  });
+});
+
+function documentOf(issued: number) {
+  return {
+    Code: "Success",
+    Type: "AWS-HMAC",
+    AccessKeyId: `ASIAOTHER${issued}`,
+    SecretAccessKey: "secret",
+    Token: `token-${issued}`,
+    Expiration: new Date(Date.now() + 6 * HOUR).toISOString(),
+    SomethingNew: true,
+  };
+}
+
 describe("time-outs of a pool", () => {
   it("end a request to a service that stays silent", async () => {
     const simulator = await simulated();
