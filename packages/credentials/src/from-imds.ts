@@ -11,7 +11,9 @@ import type { CredentialSource } from "./source.js";
 export function fromImds(options: ImdsOptions = {}): CredentialSource {
   const client = createImdsClient(options);
   return {
-    name: `IMDS at ${client.endpoint}`,
+    get name() {
+      return `IMDS at ${client.endpoint}`;
+    },
     watchable: true,
     load: async (request) => ({ credentials: await client.credentials(request), skewMs: client.skewMs() }),
     close: () => client.close(),

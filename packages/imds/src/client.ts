@@ -1,53 +1,59 @@
-/**
- * The metadata client: a category in, its value out, with a session token that nobody has to think of.
- *
- * A request takes at most attempts × timeout, with pauses of at most 100, 200, 400 … ms in between, and as long again for
- * the session token if a new one is needed: with the defaults 3.3 s when IMDS swallows every packet, 6.6 s at the worst.
- */
+/** The metadata client: a category in, its value out, with a session token that nobody has to think of. */
 
-import { abortable, ClosedError, createEvents, type EventSource, measureSkew, Secret } from "@evertoken/core";
-import { type AttemptOptions, attempting } from "./attempts.js";
-import { ImdsError } from "./errors.js";
-import { imdsProtocol } from "./protocol.js";
+import type { EventSource } from "@evertoken/core";
+import {
+  Categories,
+  type InstanceIdentity,
+  type MaintenanceEvent,
+  type NetworkInterface,
+  type SpotInstanceAction,
+} from "./categories.js";
+import type { ImdsOptions } from "./options.js";
 import { type GetOptions, type ImdsCredentials, parseJsonObject, RoleCredentials } from "./role-credentials.js";
-import { type GrantedToken, type SessionTokenHolder, sharedSessionToken } from "./session-token.js";
-import { type ImdsOptions, type ImdsSettings, imdsSettings } from "./settings.js";
-import { type Answer, type Exchange, Transport, UnreadableAnswer } from "./transport.js";
-
-export type ImdsEvents = {
-  /** IMDS answered, or did not. */
-  request: {
-    readonly method: "GET" | "PUT";
-    readonly path: string;
-    /** Undefined when there was no answer. */
-    readonly status: number | undefined;
-    readonly durationMs: number;
-  };
-};
+import { type ImdsEvents, Session } from "./session.js";
+import { type WatchOptions, watch } from "./watch.js";
 
 /**
- * Reads the instance metadata service, version 2. All methods throw {@link ImdsError} with a `code` that tells what
- * to do, or the reason of their `signal`.
+ * Reads the instance metadata service, version 2. All methods throw `ImdsError` with a `code` that tells what to do, or
+ * the reason of their `signal`; with a bad value in the shared config file, `InvalidInputError`.
  */
 export interface ImdsClient extends EventSource<ImdsEvents> {
+  /** As far as it is known: an endpoint in the shared config file is read with the first request. */
   readonly endpoint: string;
-  /** The text of any category: `get("/latest/meta-data/instance-id")`. */
+  /** The text of any category: `get("/latest/meta-data/ami-id")`. */
   get(path: string, options?: GetOptions): Promise<string>;
   /** A category whose value is a JSON object. */
   getJson(path: string, options?: GetOptions): Promise<Record<string, unknown>>;
   /** The lines of a listing: `list("/latest/meta-data/")`. */
   list(path: string, options?: GetOptions): Promise<string[]>;
+  /** Yields the text of a category now and at each change, `undefined` while it has none. Polite: every five seconds. */
+  watch(path: string, options?: WatchOptions): AsyncGenerator<string | undefined, void, void>;
+
   /** The name of the role that is attached to this instance. */
   roleName(options?: GetOptions): Promise<string>;
   /** That role's credentials as IMDS hands them out now. */
   credentials(options?: GetOptions): Promise<ImdsCredentials>;
+
   /** This instance's region: `eu-central-1`. */
   region(options?: GetOptions): Promise<string>;
-  /** The instance identity document. */
-  instanceIdentity(options?: GetOptions): Promise<Record<string, unknown>>;
+  availabilityZone(options?: GetOptions): Promise<string>;
+  instanceId(options?: GetOptions): Promise<string>;
+  instanceType(options?: GetOptions): Promise<string>;
+  instanceIdentity(options?: GetOptions): Promise<InstanceIdentity>;
+  /** Empty when access to tags in metadata is off, which is the default of EC2. */
+  tags(options?: GetOptions): Promise<Readonly<Record<string, string>>>;
+  /** What is about to happen to this spot instance; undefined most of the time. */
+  spotInstanceAction(options?: GetOptions): Promise<SpotInstanceAction | undefined>;
+  /** When EC2 noticed that this spot instance is at elevated risk of interruption. */
+  rebalanceRecommendation(options?: GetOptions): Promise<Date | undefined>;
+  maintenanceEvents(options?: GetOptions): Promise<readonly MaintenanceEvent[]>;
+  networkInterfaces(options?: GetOptions): Promise<readonly NetworkInterface[]>;
+  /** Undefined when the instance was started without any. */
+  userData(options?: GetOptions): Promise<string | undefined>;
+
   /** How far this host's clock is behind (+) or ahead (−) of IMDS's, in milliseconds, by its last answer. */
   skewMs(): number;
-  /** Closes its connections. Later calls throw {@link ClosedError}. */
+  /** Closes its connections. Later calls throw `ClosedError`. */
   close(): void;
 }
 
@@ -60,189 +66,39 @@ export interface ImdsClient extends EventSource<ImdsEvents> {
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html
  */
 export function createImdsClient(options: ImdsOptions = {}): ImdsClient {
-  return new Client(imdsSettings(options));
-}
-
-class Client implements ImdsClient {
-  readonly #settings: ImdsSettings;
-  readonly #transport: Transport;
-  readonly #sessionToken: SessionTokenHolder;
-  readonly #role = new RoleCredentials((path, parse, options) => this.#read(path, parse, options));
-  readonly #events = createEvents<ImdsEvents>();
-  #skewMs = 0;
-  #closed = false;
-
-  constructor(settings: ImdsSettings) {
-    this.#settings = settings;
-    this.#transport = new Transport(settings.endpoint, settings.timeoutMs, settings.clock.network);
-    this.#sessionToken = sharedSessionToken(settings.clock, settings.endpoint, settings.tokenTtlSeconds);
-  }
-
-  get endpoint(): string {
-    return this.#settings.endpoint;
-  }
-
-  get(path: string, options: GetOptions = {}): Promise<string> {
-    return this.#read(path, (text) => text, options);
-  }
-
-  getJson(path: string, options: GetOptions = {}): Promise<Record<string, unknown>> {
-    return this.#read(path, parseJsonObject, options);
-  }
-
-  list(path: string, options: GetOptions = {}): Promise<string[]> {
-    return this.#read(path, (text) => text.split("\n").filter((line) => line !== ""), options);
-  }
-
-  roleName(options: GetOptions = {}): Promise<string> {
-    return this.#role.roleName(options);
-  }
-
-  credentials(options: GetOptions = {}): Promise<ImdsCredentials> {
-    return this.#role.credentials(options);
-  }
-
-  region(options: GetOptions = {}): Promise<string> {
-    return this.get(imdsProtocol.regionPath, options);
-  }
-
-  instanceIdentity(options: GetOptions = {}): Promise<Record<string, unknown>> {
-    return this.getJson(imdsProtocol.identityDocumentPath, options);
-  }
-
-  skewMs(): number {
-    return this.#skewMs;
-  }
-
-  on<K extends keyof ImdsEvents>(event: K, listener: (carried: ImdsEvents[K]) => void): () => void {
-    return this.#events.on(event, listener);
-  }
-
-  close(): void {
-    this.#closed = true;
-    this.#transport.close();
-  }
-
-  /** Reads one category: the token, the value and, when the token was refused, both once more. */
-  async #read<T>(path: string, parse: (text: string) => T, options: GetOptions): Promise<T> {
-    this.#assertUsable(path);
-    const token = await this.#token(options);
-    const first = await this.#get(path, token, parse, options);
-    if (first.answer.status !== 401) return first.value();
-    this.#sessionToken.invalidate(token);
-    const second = await this.#get(path, await this.#token(options), parse, options);
-    return second.value();
-  }
-
-  #token({ signal, attempts }: GetOptions): Promise<Secret> {
-    // The request is shared, so one caller's signal must not end it for the others.
-    return abortable(
-      this.#sessionToken.get(() => this.#requestToken(attempts)),
-      signal,
-    );
-  }
-
-  async #requestToken(attempts: number | undefined): Promise<GrantedToken> {
-    const path = imdsProtocol.tokenPath;
-    const ttl = this.#settings.tokenTtlSeconds;
-    const exchange: Exchange = { method: "PUT", path, headers: { [imdsProtocol.tokenTtlHeader]: String(ttl) } };
-    const { answer } = await attempting(this.#settings, this.#attempt(exchange, attempts), async () => {
-      const answer = await this.#exchange(exchange);
-      // An opaque value of printable characters: anything else could not be sent back in a header.
-      if (answer.status === 200 && !/^[\x21-\x7e]+$/.test(answer.body)) {
-        throw new UnreadableAnswer("the answer to the token request is not a session token");
-      }
-      return { answer };
-    });
-    if (answer.status !== 200) throw this.#tokenRefused(answer.status);
-    const granted = Number(answer.headers[imdsProtocol.tokenTtlHeader]);
-    return { token: new Secret(answer.body), ttlSeconds: granted > 0 && granted <= ttl ? granted : ttl };
-  }
-
-  async #get<T>(path: string, token: Secret, parse: (text: string) => T, { signal, attempts }: GetOptions) {
-    const exchange = { method: "GET", path, signal } as const;
-    return attempting(this.#settings, this.#attempt(exchange, attempts), async () => {
-      const answer = await this.#exchange({ ...exchange, headers: { [imdsProtocol.tokenHeader]: token.reveal() } });
-      if (answer.status !== 200) {
-        return {
-          answer,
-          value: (): T => {
-            throw this.#refused(path, answer.status);
-          },
-        };
-      }
-      const value = parse(answer.body);
-      return { answer, value: () => value };
-    });
-  }
-
-  #attempt(
-    { method, path, signal }: Pick<Exchange, "method" | "path" | "signal">,
-    attempts = this.#settings.attempts,
-  ): AttemptOptions {
-    return { what: `${method} ${path}`, path, attempts, signal };
-  }
-
-  async #exchange(exchange: Exchange): Promise<Answer> {
-    const { clock } = this.#settings;
-    const { method, path } = exchange;
-    const sentAt = clock.now();
-    const startedAt = clock.network.monotonic();
-    let status: number | undefined;
-    try {
-      const answer = await this.#transport.exchange(exchange);
-      status = answer.status;
-      this.#skewMs = measureSkew(answer.headers.date, sentAt, clock.now()) ?? this.#skewMs;
-      return answer;
-    } finally {
-      this.#events.emit("request", { method, path, status, durationMs: clock.network.monotonic() - startedAt });
-    }
-  }
-
-  #assertUsable(path: string): void {
-    if (this.#closed) throw new ClosedError("this IMDS client is closed: create another one");
-    if (this.#settings.disabled) {
-      throw new ImdsError(
-        "IMDS_DISABLED",
-        "IMDS is switched off for this process: unset AWS_EC2_METADATA_DISABLED, or use another source of credentials.",
-        { path },
-      );
-    }
-    if (!path.startsWith("/")) {
-      throw new ImdsError("IMDS_REFUSED", `path ${JSON.stringify(path)}: expected one that starts with "/"`, { path });
-    }
-  }
-
-  #tokenRefused(status: number): ImdsError {
-    const path = imdsProtocol.tokenPath;
-    const advice =
-      status === 403
-        ? "The metadata service of this instance is switched off, or a proxy added X-Forwarded-For: check " +
-          "HttpEndpoint in the instance's metadata options."
-        : "What listens there does not offer IMDSv2; version 1 is never used, because a single failed request " +
-          "would then leave this process without protection.";
-    return new ImdsError(
-      "IMDS_REFUSED",
-      `IMDS at ${this.endpoint} refused a session token: it answered ${status} to PUT ${path}. ${advice}`,
-      { path, statusCode: status },
-    );
-  }
-
-  #refused(path: string, status: number): ImdsError {
-    if (status === 404) {
-      return new ImdsError("IMDS_NOT_FOUND", `IMDS at ${this.endpoint} has no ${path} (404).`, {
-        path,
-        statusCode: status,
-      });
-    }
-    const advice =
-      status === 401
-        ? "It refused two session tokens that it had just granted: something between this process and IMDS may be " +
-          "answering for it."
-        : "Check that this process may read the metadata service.";
-    return new ImdsError("IMDS_REFUSED", `IMDS at ${this.endpoint} refused GET ${path}: ${status}. ${advice}`, {
-      path,
-      statusCode: status,
-    });
-  }
+  const session = new Session(options);
+  const read = session.read.bind(session);
+  const categories = new Categories(read);
+  let role: RoleCredentials | undefined;
+  const attachedRole = async () => {
+    const { instanceProfileName } = await session.completeSettings();
+    role ??= new RoleCredentials(read, instanceProfileName);
+    return role;
+  };
+  return {
+    get endpoint() {
+      return session.settings.endpoint;
+    },
+    on: (event, listener) => session.on(event, listener),
+    get: (path, options = {}) => read(path, (text) => text, options),
+    getJson: (path, options = {}) => read(path, parseJsonObject, options),
+    list: (path, options = {}) => read(path, (text) => text.split("\n").filter((line) => line !== ""), options),
+    watch: (path, options = {}) =>
+      watch((getOptions) => read(path, (text) => text, getOptions), session.settings, options),
+    roleName: async (options = {}) => (await attachedRole()).roleName(options),
+    credentials: async (options = {}) => (await attachedRole()).credentials(options),
+    region: (options = {}) => categories.text("placement/region", options),
+    availabilityZone: (options = {}) => categories.text("placement/availability-zone", options),
+    instanceId: (options = {}) => categories.text("instance-id", options),
+    instanceType: (options = {}) => categories.text("instance-type", options),
+    instanceIdentity: (options = {}) => categories.identity(options),
+    tags: (options = {}) => categories.tags(options),
+    spotInstanceAction: (options = {}) => categories.spotInstanceAction(options),
+    rebalanceRecommendation: (options = {}) => categories.rebalanceRecommendation(options),
+    maintenanceEvents: (options = {}) => categories.maintenanceEvents(options),
+    networkInterfaces: (options = {}) => categories.networkInterfaces(options),
+    userData: (options = {}) => categories.userData(options),
+    skewMs: () => session.skewMs,
+    close: () => session.close(),
+  };
 }

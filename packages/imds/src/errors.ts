@@ -5,6 +5,7 @@ import { EvertokenError, type EvertokenErrorOptions } from "@evertoken/core";
 /**
  * - `IMDS_DISABLED`: switched off by a setting of this process; no packet was sent.
  * - `IMDS_UNREACHABLE`: no usable answer in any attempt (no connection, no answer in time, 5xx, 429).
+ * - `IMDS_HOP_LIMIT`: reachable, but the answer to the token request gets lost: this is a container, most likely.
  * - `IMDS_REFUSED`: IMDS answered that it will not (400, 401 with a new token, 403, 405).
  * - `IMDS_NOT_FOUND`: there is no such category (404); for credentials: no role is attached.
  * - `IMDS_BAD_ANSWER`: an answer that is not what the protocol says.
@@ -12,6 +13,7 @@ import { EvertokenError, type EvertokenErrorOptions } from "@evertoken/core";
 export type ImdsErrorCode =
   | "IMDS_DISABLED"
   | "IMDS_UNREACHABLE"
+  | "IMDS_HOP_LIMIT"
   | "IMDS_REFUSED"
   | "IMDS_NOT_FOUND"
   | "IMDS_BAD_ANSWER";

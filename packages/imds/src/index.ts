@@ -1,5 +1,8 @@
-export { createImdsClient, type ImdsClient, type ImdsEvents } from "./client.js";
+export type { InstanceIdentity, MaintenanceEvent, NetworkInterface, SpotInstanceAction } from "./categories.js";
+export { createImdsClient, type ImdsClient } from "./client.js";
 export { ImdsError, type ImdsErrorCode } from "./errors.js";
+export type { ImdsOptions } from "./options.js";
 export { imdsProtocol } from "./protocol.js";
 export type { GetOptions, ImdsCredentials } from "./role-credentials.js";
-export type { ImdsOptions } from "./settings.js";
+export type { ImdsEvents } from "./session.js";
+export type { WatchOptions } from "./watch.js";

@@ -19,8 +19,6 @@ export const imdsProtocol = {
   rolePath: "/latest/meta-data/iam/security-credentials/",
   /** The same with the account id; not on every host. */
   extendedRolePath: "/latest/meta-data/iam/security-credentials-extended/",
-  regionPath: "/latest/meta-data/placement/region",
-  identityDocumentPath: "/latest/dynamic/instance-identity/document",
   ipv4Endpoint: "http://169.254.169.254",
   ipv6Endpoint: "http://[fd00:ec2::254]",
 } as const;

@@ -32,15 +32,19 @@ export type Read = <T>(path: string, parse: (text: string) => T, options: GetOpt
 
 export class RoleCredentials {
   readonly #read: Read;
+  /** Given by the user instead of being read from the list. */
+  readonly #configuredName: string | undefined;
   #extendedPathExists = true;
   #roleName: string | undefined;
 
-  constructor(read: Read) {
+  constructor(read: Read, configuredName: string | undefined) {
     this.#read = read;
+    this.#configuredName = configuredName;
   }
 
   /** @throws ImdsError `IMDS_NOT_FOUND` when no role is attached. */
   async roleName(options: GetOptions = {}): Promise<string> {
+    if (this.#configuredName !== undefined) return this.#configuredName;
     if (this.#extendedPathExists) {
       try {
         return await this.#readRoleName(options);
@@ -64,6 +68,7 @@ export class RoleCredentials {
   }
 
   async credentials(options: GetOptions = {}): Promise<ImdsCredentials> {
+    if (this.#configuredName !== undefined) return this.#ofConfigured(this.#configuredName, options);
     if (this.#roleName !== undefined) {
       try {
         return await this.#readDocument(this.#roleName, options);
@@ -76,6 +81,25 @@ export class RoleCredentials {
     const credentials = await this.#readDocument(roleName, options);
     this.#roleName = roleName;
     return credentials;
+  }
+
+  /** A 404 for a name that was given: try the legacy path, then the name is wrong. */
+  async #ofConfigured(name: string, options: GetOptions): Promise<ImdsCredentials> {
+    for (const extended of this.#extendedPathExists ? [true, false] : [false]) {
+      this.#extendedPathExists = extended;
+      try {
+        return await this.#readDocument(name, options);
+      } catch (error) {
+        if (!isNotFound(error)) throw error;
+      }
+    }
+    this.#extendedPathExists = true;
+    throw new ImdsError(
+      "IMDS_NOT_FOUND",
+      `IMDS has no credentials for the instance profile ${name}: correct AWS_EC2_INSTANCE_PROFILE_NAME ` +
+        "(ec2_instance_profile_name in the config file), or unset it to use the role that is attached.",
+      { path: this.#path, statusCode: 404 },
+    );
   }
 
   get #path(): string {
@@ -132,13 +156,16 @@ function parseCredentials(text: string, roleName: string): ImdsCredentials {
 }
 
 /** The text of a bad document is never part of the error: it may hold half a secret. */
-export function parseJsonObject(text: string): Record<string, unknown> {
-  let value: unknown;
+export function parseJson(text: string): unknown {
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch {
     throw new UnreadableAnswer(`the answer is not JSON (${text.length} characters)`);
   }
+}
+
+export function parseJsonObject(text: string): Record<string, unknown> {
+  const value = parseJson(text);
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new UnreadableAnswer("the answer is not a JSON object");
   }

@@ -1,35 +1,16 @@
 /**
- * What an IMDS client can be told, by options and by the environment variables that every AWS SDK knows, checked once.
- * An option wins over the environment, the environment over the default. A bad value is refused with its source named.
+ * The settings of an IMDS client, from all places where an AWS user may have put them: an option wins over the environment,
+ * the environment over the profile of the shared config file, the profile over the default. A bad value is refused with
+ * its source named.
  * @see https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html
  */
 
-import { type Clock, check, InvalidInputError, type Random, systemClock, systemRandom } from "@evertoken/core";
-import * as v from "valibot";
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { type Clock, InvalidInputError, type Random, systemClock, systemRandom } from "@evertoken/core";
+import { checkedOptions, type ImdsOptions, isHttpUrl, isRoleName } from "./options.js";
 import { imdsProtocol } from "./protocol.js";
-
-export interface ImdsOptions {
-  /**
-   * Where IMDS listens: `http://host[:port][/path]`, with or without a trailing slash.
-   * Environment: `AWS_EC2_METADATA_SERVICE_ENDPOINT`. Default: the link-local address of `endpointMode`.
-   */
-  readonly endpoint?: string | undefined;
-  /** Environment: `AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE`. Default `IPv4`. */
-  readonly endpointMode?: "IPv4" | "IPv6" | undefined;
-  /**
-   * How long one attempt may take, connecting included, in milliseconds of real time.
-   * Environment: `AWS_METADATA_SERVICE_TIMEOUT` (in seconds). Default 1000.
-   */
-  readonly timeoutMs?: number | undefined;
-  /** How often a request is tried in all. Environment: `AWS_METADATA_SERVICE_NUM_ATTEMPTS`. Default 3. */
-  readonly attempts?: number | undefined;
-  /** How long a session token shall live, in seconds: 1 to 21600. Default 21600. */
-  readonly tokenTtlSeconds?: number | undefined;
-  /** Refuse every request without sending one. Environment: `AWS_EC2_METADATA_DISABLED`. Default false. */
-  readonly disabled?: boolean | undefined;
-  readonly clock?: Clock | undefined;
-  readonly random?: Random | undefined;
-}
 
 /** {@link ImdsOptions} with every question answered. */
 export interface ImdsSettings {
@@ -39,100 +20,135 @@ export interface ImdsSettings {
   readonly attempts: number;
   readonly tokenTtlSeconds: number;
   readonly disabled: boolean;
+  readonly instanceProfileName: string | undefined;
   readonly clock: Clock;
   readonly random: Random;
 }
 
-const endpointUrl = v.pipe(
-  v.string("must be a string: http://host[:port][/path]"),
-  v.check(isHttpUrl, (issue) => `is ${JSON.stringify(issue.input)}: expected http://host[:port][/path]`),
-);
-const timeoutMs = v.pipe(
-  v.number("must be a number of milliseconds > 0"),
-  v.finite("must be a finite number of milliseconds > 0"),
-  v.minValue(1, (issue) => `is ${issue.input}: expected milliseconds, 1 or more`),
-);
-const attempts = v.pipe(
-  v.number("must be a whole number from 1 to 100"),
-  v.integer((issue) => `is ${issue.input}: expected a whole number from 1 to 100`),
-  v.minValue(1, (issue) => `is ${issue.input}: expected a whole number from 1 to 100`),
-  v.maxValue(100, (issue) => `is ${issue.input}: expected a whole number from 1 to 100`),
-);
-const tokenTtlMessage = (issue: { input: unknown }) =>
-  `is ${String(issue.input)}: expected whole seconds from 1 to ${imdsProtocol.maxTokenTtlSeconds}`;
+/** What can be said outside of code. */
+interface SaidElsewhere {
+  readonly endpoint: string;
+  readonly endpointMode: "IPv4" | "IPv6";
+  readonly timeoutMs: number;
+  readonly attempts: number;
+  readonly disabled: boolean;
+  readonly instanceProfileName: string;
+}
 
-const optionsSchema = v.strictObject({
-  endpoint: v.optional(endpointUrl),
-  endpointMode: v.optional(v.picklist(["IPv4", "IPv6"], 'must be "IPv4" or "IPv6"')),
-  timeoutMs: v.optional(timeoutMs),
-  attempts: v.optional(attempts),
-  tokenTtlSeconds: v.optional(
-    v.pipe(
-      v.number("must be a number of seconds"),
-      v.integer(tokenTtlMessage),
-      v.minValue(1, tokenTtlMessage),
-      v.maxValue(imdsProtocol.maxTokenTtlSeconds, tokenTtlMessage),
-    ),
-  ),
-  disabled: v.optional(v.boolean("must be true or false")),
-  clock: v.optional(v.custom<Clock>((value) => typeof value === "object" && value !== null, "must be a Clock")),
-  random: v.optional(v.custom<Random>((value) => typeof value === "function", "must be a function")),
-});
+interface Setting<T> {
+  readonly variable: string;
+  /** Its name in the shared config file, where it has one. */
+  readonly key?: string;
+  readonly expected: string;
+  /** Undefined when the text is not what was expected. */
+  readonly parse: (text: string) => T | undefined;
+}
 
-/** @throws InvalidInputError naming each option or environment variable that is wrong. */
-export function imdsSettings(options: ImdsOptions = {}, environment: NodeJS.ProcessEnv = process.env): ImdsSettings {
-  const given = check(optionsSchema, options, "IMDS options");
-  const fromEnvironment = readEnvironment(environment);
-  const mode = given.endpointMode ?? fromEnvironment.endpointMode ?? "IPv4";
+const SETTINGS: { readonly [Name in keyof SaidElsewhere]: Setting<SaidElsewhere[Name]> } = {
+  endpoint: {
+    variable: "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    key: "ec2_metadata_service_endpoint",
+    expected: "http://host[:port][/path]",
+    parse: (text) => (isHttpUrl(text) ? text : undefined),
+  },
+  endpointMode: {
+    variable: "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+    key: "ec2_metadata_service_endpoint_mode",
+    expected: "IPv4 or IPv6",
+    parse: (text) => (["IPv4", "IPv6"] as const).find((mode) => mode.toLowerCase() === text.toLowerCase()),
+  },
+  timeoutMs: {
+    variable: "AWS_METADATA_SERVICE_TIMEOUT",
+    key: "metadata_service_timeout",
+    expected: "seconds > 0",
+    parse: (text) => {
+      const seconds = Number(text);
+      return seconds > 0 && Number.isFinite(seconds) ? seconds * 1000 : undefined;
+    },
+  },
+  attempts: {
+    variable: "AWS_METADATA_SERVICE_NUM_ATTEMPTS",
+    key: "metadata_service_num_attempts",
+    expected: "a whole number from 1 to 100",
+    parse: (text) => {
+      const number = Number(text);
+      return Number.isInteger(number) && number >= 1 && number <= 100 ? number : undefined;
+    },
+  },
+  disabled: {
+    variable: "AWS_EC2_METADATA_DISABLED",
+    expected: "true or false",
+    parse: (text) => ({ true: true, false: false })[text.toLowerCase()],
+  },
+  instanceProfileName: {
+    variable: "AWS_EC2_INSTANCE_PROFILE_NAME",
+    key: "ec2_instance_profile_name",
+    expected: "the name of an instance profile",
+    parse: (text) => (isRoleName(text) ? text : undefined),
+  },
+};
+
+/**
+ * Checks options and environment at once and reads the shared config file, if there is one, when the settings are first
+ * needed: a file can only be read asynchronously.
+ * @throws InvalidInputError naming each option or environment variable that is wrong.
+ */
+export function imdsSettings(
+  options: ImdsOptions = {},
+  environment: NodeJS.ProcessEnv = process.env,
+): { readonly known: ImdsSettings; readonly complete: () => Promise<ImdsSettings> } {
+  const given = checkedOptions(options);
+  const said = saidIn((setting) => [environment[setting.variable], setting.variable], "environment");
+  const known = settled(given, said);
+  return {
+    known,
+    complete: async () => {
+      const file = environment.AWS_CONFIG_FILE || join(environment.HOME || homedir(), ".aws", "config");
+      if (!existsSync(file)) return known;
+      const profile = given.profile ?? (environment.AWS_PROFILE || "default");
+      return settled(given, { ...(await saidInProfile(file, profile)), ...said });
+    },
+  };
+}
+
+async function saidInProfile(file: string, profile: string): Promise<Partial<SaidElsewhere>> {
+  // Loaded here, because most instances have no such file.
+  const { loadSharedConfigFiles } = await import("@smithy/core/config");
+  const { configFile } = await loadSharedConfigFiles({ configFilepath: file });
+  const values = configFile[profile] ?? {};
+  return saidIn(({ key }) => [key === undefined ? undefined : values[key], key ?? ""], `profile ${profile} in ${file}`);
+}
+
+/** @param look gives the text of a setting and the name under which it was said. */
+function saidIn(
+  look: (setting: Setting<unknown>) => [text: string | undefined, name: string],
+  where: string,
+): Partial<SaidElsewhere> {
+  const said: Record<string, unknown> = {};
+  for (const [field, setting] of Object.entries(SETTINGS)) {
+    const [found, name] = look(setting);
+    const text = found?.trim();
+    // Set to nothing is not set.
+    if (text === undefined || text === "") continue;
+    said[field] = setting.parse(text);
+    if (said[field] === undefined) {
+      throw new InvalidInputError(where, [{ field: `${name}=${text}`, message: `expected ${setting.expected}` }]);
+    }
+  }
+  return said;
+}
+
+function settled(given: ImdsOptions, said: Partial<SaidElsewhere>): ImdsSettings {
+  const mode = given.endpointMode ?? said.endpointMode ?? "IPv4";
   const defaultEndpoint = mode === "IPv6" ? imdsProtocol.ipv6Endpoint : imdsProtocol.ipv4Endpoint;
   return Object.freeze({
-    endpoint: (given.endpoint ?? fromEnvironment.endpoint ?? defaultEndpoint).replace(/\/+$/, ""),
-    timeoutMs: given.timeoutMs ?? fromEnvironment.timeoutMs ?? 1000,
-    attempts: given.attempts ?? fromEnvironment.attempts ?? 3,
+    endpoint: (given.endpoint ?? said.endpoint ?? defaultEndpoint).replace(/\/+$/, ""),
+    timeoutMs: given.timeoutMs ?? said.timeoutMs ?? 1000,
+    attempts: given.attempts ?? said.attempts ?? 3,
     tokenTtlSeconds: given.tokenTtlSeconds ?? imdsProtocol.maxTokenTtlSeconds,
-    disabled: given.disabled ?? fromEnvironment.disabled ?? false,
+    disabled: given.disabled ?? said.disabled ?? false,
+    instanceProfileName: given.instanceProfileName ?? said.instanceProfileName,
     clock: given.clock ?? systemClock,
     random: given.random ?? systemRandom,
   });
-}
-
-type EnvironmentSettings = Partial<
-  Pick<ImdsSettings, "endpoint" | "timeoutMs" | "attempts" | "disabled"> & { endpointMode: "IPv4" | "IPv6" }
->;
-
-function readEnvironment(environment: NodeJS.ProcessEnv): EnvironmentSettings {
-  const read = <T>(name: string, expected: string, parse: (text: string) => T | undefined): T | undefined => {
-    const text = environment[name]?.trim();
-    if (text === undefined || text === "") return undefined;
-    const value = parse(text);
-    if (value !== undefined) return value;
-    throw new InvalidInputError("environment", [{ field: `${name}=${text}`, message: `expected ${expected}` }]);
-  };
-  const settings = {
-    endpoint: read("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://host[:port][/path]", (text) =>
-      isHttpUrl(text) ? text : undefined,
-    ),
-    endpointMode: read("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv4 or IPv6", (text) =>
-      (["IPv4", "IPv6"] as const).find((mode) => mode.toLowerCase() === text.toLowerCase()),
-    ),
-    timeoutMs: read("AWS_METADATA_SERVICE_TIMEOUT", "seconds > 0", (text) => {
-      const seconds = Number(text);
-      return seconds > 0 && Number.isFinite(seconds) ? seconds * 1000 : undefined;
-    }),
-    attempts: read("AWS_METADATA_SERVICE_NUM_ATTEMPTS", "a whole number from 1 to 100", (text) => {
-      const number = Number(text);
-      return Number.isInteger(number) && number >= 1 && number <= 100 ? number : undefined;
-    }),
-    disabled: read(
-      "AWS_EC2_METADATA_DISABLED",
-      "true or false",
-      (text) => ({ true: true, false: false })[text.toLowerCase()],
-    ),
-  };
-  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
-}
-
-function isHttpUrl(text: string): boolean {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  return url?.protocol === "http:" && url.search === "" && url.hash === "" && url.username === "";
 }

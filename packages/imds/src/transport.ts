@@ -29,7 +29,7 @@ export interface Answer {
 }
 
 /** No answer came in time. */
-class NoAnswerInTime extends Error {
+export class NoAnswerInTime extends Error {
   override readonly name = "NoAnswerInTime";
 }
 

@@ -259,13 +259,13 @@ describe("answers", () => {
     const server = await imdsServer({
       "GET /latest/meta-data/placement/region": "eu-central-1",
       "GET /latest/meta-data/": "ami-id\nhostname\niam/",
-      "GET /latest/dynamic/instance-identity/document": '{"region":"eu-central-1"}',
+      "GET /latest/any.json": '{"any":"thing"}',
     });
     const imds = client(server.endpoint);
 
     expect(await imds.region()).toBe("eu-central-1");
     expect(await imds.list("/latest/meta-data/")).toEqual(["ami-id", "hostname", "iam/"]);
-    expect(await imds.instanceIdentity()).toEqual({ region: "eu-central-1" });
+    expect(await imds.getJson("/latest/any.json")).toEqual({ any: "thing" });
   });
 
   it("tell how far this host's clock is off", async () => {
@@ -381,6 +381,82 @@ describe("role credentials", () => {
 
     expect(inspect(credentials, { showHidden: true })).not.toContain("planted");
     expect(JSON.stringify(credentials)).not.toContain("planted");
+  });
+});
+
+describe("credentials of an instance profile that is named", () => {
+  it("are read without looking at the list", async () => {
+    const server = await imdsServer({ [`GET ${ROLE}mine`]: document({ AccessKeyId: "ASIAMINE" }) });
+
+    const credentials = await client(server.endpoint, { instanceProfileName: "mine" }).credentials();
+
+    expect(credentials).toMatchObject({ accessKeyId: "ASIAMINE", roleName: "mine" });
+    expect(server.seen).toEqual([TOKEN, `GET ${ROLE}mine`]);
+  });
+
+  it("come from the legacy path where there is no other", async () => {
+    const server = await imdsServer({ [`GET ${LEGACY_ROLE}mine`]: document({ AccessKeyId: "ASIAMINE" }) });
+
+    const credentials = await client(server.endpoint, { instanceProfileName: "mine" }).credentials();
+
+    expect(credentials.accessKeyId).toBe("ASIAMINE");
+  });
+
+  it("that is on neither path are refused with the setting to correct", async () => {
+    const server = await imdsServer();
+
+    const error = await failure(client(server.endpoint, { instanceProfileName: "mine" }).credentials());
+
+    expect(error).toMatchObject({ code: "IMDS_NOT_FOUND" });
+    expect(error.message).toContain("AWS_EC2_INSTANCE_PROFILE_NAME");
+  });
+});
+
+describe("an IMDS whose answer to the token request gets lost, as in a container", () => {
+  it("is told apart from one that is not there, and the error says what to do", async () => {
+    const server = await imdsServer({ [TOKEN]: () => {}, "GET /latest/meta-data/": 401 });
+
+    const error = await failure(client(server.endpoint, { attempts: 2, timeoutMs: 30 }).get(ID));
+
+    expect(error).toMatchObject({ code: "IMDS_HOP_LIMIT", attempts: 2 });
+    expect(error.message).toContain("set HttpPutResponseHopLimit of the instance to 2, or run the agent");
+  });
+
+  it("is not suspected when nothing answers at all", async () => {
+    const server = await imdsServer({ [TOKEN]: () => {}, "GET /latest/meta-data/": () => {} });
+
+    const error = await failure(client(server.endpoint, { attempts: 1, timeoutMs: 30 }).get(ID));
+
+    expect(error.code).toBe("IMDS_UNREACHABLE");
+  });
+});
+
+describe("the budget of a process", () => {
+  it("lets all its clients together send fifty requests a second, the first fifty at once", async () => {
+    const clock = new VirtualClock();
+    const server = await imdsServer({ [`GET ${ID}`]: "i-1" });
+    const clients = [client(server.endpoint, { clock }), client(server.endpoint, { clock })];
+    await clients[0]?.get(ID);
+    let answered = 2;
+    const asking = Array.from({ length: 200 }, async (_, index) => {
+      await clients[index % 2]?.get(ID);
+      answered += 1;
+    });
+    const settle = async () => {
+      for (let before = -1; before !== answered; ) {
+        before = answered;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    };
+
+    await settle();
+    expect(answered).toBe(50);
+    await clock.advance(1000);
+    await settle();
+    expect(answered).toBe(100);
+
+    await clock.advance(10_000);
+    await Promise.all(asking);
   });
 });
 

@@ -1,6 +1,8 @@
 import { InvalidInputError } from "@evertoken/core";
 import { describe, expect, it } from "vitest";
-import { imdsSettings } from "../src/settings.js";
+import { imdsSettings as settingsOf } from "../src/settings.js";
+
+const imdsSettings = (...args: Parameters<typeof settingsOf>) => settingsOf(...args).known;
 
 describe("settings of an IMDS client", () => {
   it("have defaults", () => {

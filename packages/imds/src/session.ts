@@ -1,0 +1,221 @@
+/**
+ * One reading of IMDS from end to end: the settings, the session token, the attempts, and what an answer means.
+ *
+ * A request takes at most attempts × timeout, with pauses of at most 100, 200, 400 … ms in between, and as long again for
+ * the session token if a new one is needed: with the defaults 4.3 s when IMDS swallows every packet (the last second to
+ * find out why), 6.6 s at the worst.
+ */
+
+import { abortable, ClosedError, createEvents, type EventSource, measureSkew, Secret } from "@evertoken/core";
+import { type AttemptOptions, attempting } from "./attempts.js";
+import { ImdsError } from "./errors.js";
+import { diagnoseHopLimit } from "./hop-limit.js";
+import type { ImdsOptions } from "./options.js";
+import { imdsProtocol } from "./protocol.js";
+import { requestBudget } from "./request-budget.js";
+import type { GetOptions } from "./role-credentials.js";
+import { type GrantedToken, type SessionTokenHolder, sharedSessionToken } from "./session-token.js";
+import { type ImdsSettings, imdsSettings } from "./settings.js";
+import { type Answer, type Exchange, Transport, UnreadableAnswer } from "./transport.js";
+
+export type ImdsEvents = {
+  /** IMDS answered, or did not. */
+  request: {
+    readonly method: "GET" | "PUT";
+    readonly path: string;
+    /** Undefined when there was no answer. */
+    readonly status: number | undefined;
+    readonly durationMs: number;
+  };
+};
+
+/** What follows from the settings, once they are complete. */
+interface Line {
+  readonly settings: ImdsSettings;
+  readonly transport: Transport;
+  readonly sessionToken: SessionTokenHolder;
+}
+
+export class Session implements EventSource<ImdsEvents> {
+  readonly #complete: () => Promise<ImdsSettings>;
+  readonly #events = createEvents<ImdsEvents>();
+  #settings: ImdsSettings;
+  #line: Promise<Line> | undefined;
+  #skewMs = 0;
+  #closed = false;
+
+  /** @throws InvalidInputError naming each option or environment variable that is wrong. */
+  constructor(options: ImdsOptions) {
+    const { known, complete } = imdsSettings(options);
+    this.#settings = known;
+    this.#complete = complete;
+  }
+
+  /** As far as they are known: the shared config file is read with the first request. */
+  get settings(): ImdsSettings {
+    return this.#settings;
+  }
+
+  /** All of them. @throws InvalidInputError for a bad value in the shared config file. */
+  async completeSettings(): Promise<ImdsSettings> {
+    return (await this.#open()).settings;
+  }
+
+  get skewMs(): number {
+    return this.#skewMs;
+  }
+
+  on<K extends keyof ImdsEvents>(event: K, listener: (carried: ImdsEvents[K]) => void): () => void {
+    return this.#events.on(event, listener);
+  }
+
+  close(): void {
+    this.#closed = true;
+    void this.#line?.then(
+      ({ transport }) => transport.close(),
+      () => {},
+    );
+  }
+
+  /** Reads one category: the token, the value and, when the token was refused, both once more. */
+  async read<T>(path: string, parse: (text: string) => T, options: GetOptions): Promise<T> {
+    const line = await this.#open();
+    this.#assertUsable(path);
+    const token = await this.#token(line, options);
+    const first = await this.#get(line, path, token, parse, options);
+    if (first.answer.status !== 401) return first.value();
+    line.sessionToken.invalidate(token);
+    const second = await this.#get(line, path, await this.#token(line, options), parse, options);
+    return second.value();
+  }
+
+  #open(): Promise<Line> {
+    this.#line ??= this.#complete().then(
+      (settings) => {
+        const { clock, endpoint, timeoutMs, tokenTtlSeconds } = settings;
+        this.#settings = settings;
+        return {
+          settings,
+          transport: new Transport(endpoint, timeoutMs, clock.network),
+          sessionToken: sharedSessionToken(clock, endpoint, tokenTtlSeconds),
+        };
+      },
+      (error: unknown) => {
+        // The file may be mended by the next request.
+        this.#line = undefined;
+        throw error;
+      },
+    );
+    return this.#line;
+  }
+
+  #assertUsable(path: string): void {
+    if (this.#closed) throw new ClosedError("this IMDS client is closed: create another one");
+    if (this.#settings.disabled) {
+      throw new ImdsError(
+        "IMDS_DISABLED",
+        "IMDS is switched off for this process: unset AWS_EC2_METADATA_DISABLED, or use another source of credentials.",
+        { path },
+      );
+    }
+    if (!path.startsWith("/")) {
+      throw new ImdsError("IMDS_REFUSED", `path ${JSON.stringify(path)}: expected one that starts with "/"`, { path });
+    }
+  }
+
+  #token(line: Line, { signal, attempts }: GetOptions): Promise<Secret> {
+    // The request is shared, so one caller's signal must not end it for the others.
+    return abortable(
+      line.sessionToken.get(() => this.#requestToken(line, attempts)),
+      signal,
+    );
+  }
+
+  async #requestToken(line: Line, attempts: number | undefined): Promise<GrantedToken> {
+    const path = imdsProtocol.tokenPath;
+    const { settings } = line;
+    const ttl = settings.tokenTtlSeconds;
+    const exchange: Exchange = { method: "PUT", path, headers: { [imdsProtocol.tokenTtlHeader]: String(ttl) } };
+    const asking = attempting(settings, attemptOf(settings, exchange, attempts), async () => {
+      const answer = await this.#exchange(line, exchange);
+      // An opaque value of printable characters: anything else could not be sent back in a header.
+      if (answer.status === 200 && !/^[\x21-\x7e]+$/.test(answer.body)) {
+        throw new UnreadableAnswer("the answer to the token request is not a session token");
+      }
+      return { answer };
+    });
+    const { answer } = await asking.catch(async (failure: unknown) => {
+      const withoutToken: Exchange = { method: "GET", path: "/latest/meta-data/", headers: {} };
+      throw await diagnoseHopLimit(failure, settings, () => this.#exchange(line, withoutToken));
+    });
+    if (answer.status !== 200) throw tokenRefused(settings, answer.status);
+    const granted = Number(answer.headers[imdsProtocol.tokenTtlHeader]);
+    return { token: new Secret(answer.body), ttlSeconds: granted > 0 && granted <= ttl ? granted : ttl };
+  }
+
+  async #get<T>(line: Line, path: string, token: Secret, parse: (text: string) => T, options: GetOptions) {
+    const { settings } = line;
+    const headers = { [imdsProtocol.tokenHeader]: token.reveal() };
+    const exchange: Exchange = { method: "GET", path, headers, signal: options.signal };
+    return attempting(settings, attemptOf(settings, exchange, options.attempts), async () => {
+      const answer = await this.#exchange(line, exchange);
+      if (answer.status !== 200) {
+        return {
+          answer,
+          value: (): T => {
+            throw refused(settings, path, answer.status);
+          },
+        };
+      }
+      const value = parse(answer.body);
+      return { answer, value: () => value };
+    });
+  }
+
+  async #exchange({ settings, transport }: Line, exchange: Exchange): Promise<Answer> {
+    const { clock } = settings;
+    const { method, path } = exchange;
+    await requestBudget(clock).take(exchange.signal);
+    const sentAt = clock.now();
+    const startedAt = clock.network.monotonic();
+    let status: number | undefined;
+    try {
+      const answer = await transport.exchange(exchange);
+      status = answer.status;
+      this.#skewMs = measureSkew(answer.headers.date, sentAt, clock.now()) ?? this.#skewMs;
+      return answer;
+    } finally {
+      this.#events.emit("request", { method, path, status, durationMs: clock.network.monotonic() - startedAt });
+    }
+  }
+}
+
+function attemptOf(settings: ImdsSettings, exchange: Exchange, attempts = settings.attempts): AttemptOptions {
+  const { method, path, signal } = exchange;
+  return { what: `${method} ${path}`, path, attempts, signal };
+}
+
+function tokenRefused({ endpoint }: ImdsSettings, statusCode: number): ImdsError {
+  const path = imdsProtocol.tokenPath;
+  const advice =
+    statusCode === 403
+      ? "The metadata service of this instance is switched off, or a proxy added X-Forwarded-For: check " +
+        "HttpEndpoint in the instance's metadata options."
+      : "What listens there does not offer IMDSv2; version 1 is never used, because a single failed request would " +
+        "then leave this process without protection.";
+  const message = `IMDS at ${endpoint} refused a session token: it answered ${statusCode} to PUT ${path}. ${advice}`;
+  return new ImdsError("IMDS_REFUSED", message, { path, statusCode });
+}
+
+function refused({ endpoint }: ImdsSettings, path: string, statusCode: number): ImdsError {
+  if (statusCode === 404) {
+    return new ImdsError("IMDS_NOT_FOUND", `IMDS at ${endpoint} has no ${path} (404).`, { path, statusCode });
+  }
+  const advice =
+    statusCode === 401
+      ? "It refused two session tokens that it had just granted: something between this process and IMDS may be " +
+        "answering for it."
+      : "Check that this process may read the metadata service.";
+  const message = `IMDS at ${endpoint} refused GET ${path}: ${statusCode}. ${advice}`;
+  return new ImdsError("IMDS_REFUSED", message, { path, statusCode });
+}
