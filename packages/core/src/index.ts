@@ -13,5 +13,12 @@ export { createEvents, type EventSource, type Events, type Listener } from "./ev
 export { jittered, type Random, seededRandom, systemRandom } from "./random.js";
 export { hideFields, Secret } from "./secret.js";
 export { measureSkew } from "./skew.js";
+export {
+  NoAnswerInTime,
+  type SmallAnswer,
+  SmallHttpClient,
+  type SmallRequest,
+  UnreadableAnswer,
+} from "./small-http.js";
 export { type ClockReading, VirtualClock, type VirtualClockOptions } from "./virtual-clock.js";
 export { abortable, settlesWithin } from "./waiting.js";

@@ -5,10 +5,9 @@
  * Tried again: no connection, no answer in time, 5xx, 429, answers that make no sense. Everything else is an answer.
  */
 
-import { backOff, describeError } from "@evertoken/core";
+import { backOff, describeError, type SmallAnswer, UnreadableAnswer } from "@evertoken/core";
 import { ImdsError } from "./errors.js";
 import type { ImdsSettings } from "./settings.js";
-import { type Answer, UnreadableAnswer } from "./transport.js";
 
 /** The longest pause after a first failed attempt; it doubles with each. Short: somebody may be waiting. */
 const BACK_OFF = { baseMs: 100, maxMs: 1000 };
@@ -25,7 +24,7 @@ export interface AttemptOptions {
  * @param once one exchange; it throws {@link UnreadableAnswer} when the answer makes no sense.
  * @throws ImdsError `IMDS_UNREACHABLE` or `IMDS_BAD_ANSWER` when no attempt gave an answer; the signal's reason.
  */
-export async function attempting<T extends { readonly answer: Answer }>(
+export async function attempting<T extends { readonly answer: SmallAnswer }>(
   settings: ImdsSettings,
   { what, path, attempts, signal }: AttemptOptions,
   once: () => Promise<T>,

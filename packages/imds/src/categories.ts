@@ -3,9 +3,9 @@
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-metadata.html
  */
 
+import { UnreadableAnswer } from "@evertoken/core";
 import { ImdsError } from "./errors.js";
 import { type GetOptions, parseJson, parseJsonObject, type Read } from "./role-credentials.js";
-import { UnreadableAnswer } from "./transport.js";
 
 const META = "/latest/meta-data";
 

@@ -4,10 +4,10 @@
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-IMDS-existing-instances.html
  */
 
+import { NoAnswerInTime, type SmallAnswer } from "@evertoken/core";
 import { ImdsError } from "./errors.js";
 import { imdsProtocol } from "./protocol.js";
 import type { ImdsSettings } from "./settings.js";
-import { type Answer, NoAnswerInTime } from "./transport.js";
 
 /**
  * @param failure of the token request.
@@ -17,7 +17,7 @@ import { type Answer, NoAnswerInTime } from "./transport.js";
 export async function diagnoseHopLimit(
   failure: unknown,
   { endpoint, timeoutMs }: ImdsSettings,
-  withoutToken: () => Promise<Answer>,
+  withoutToken: () => Promise<SmallAnswer>,
 ): Promise<unknown> {
   if (!(failure instanceof ImdsError && failure.cause instanceof NoAnswerInTime)) return failure;
   const answer = await withoutToken().catch(() => undefined);

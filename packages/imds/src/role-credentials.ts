@@ -6,10 +6,9 @@
  * another role is attached now, and the list is read again. Any other error is an error, never a reason to fall back.
  */
 
-import { hideFields } from "@evertoken/core";
+import { hideFields, UnreadableAnswer } from "@evertoken/core";
 import { ImdsError } from "./errors.js";
 import { imdsProtocol } from "./protocol.js";
-import { UnreadableAnswer } from "./transport.js";
 
 /** An instance role's credentials; usable as an AWS SDK v3 identity as it is. Its secrets do not print. */
 export interface ImdsCredentials {

@@ -6,7 +6,18 @@
  * find out why), 6.6 s at the worst.
  */
 
-import { abortable, ClosedError, createEvents, type EventSource, measureSkew, Secret } from "@evertoken/core";
+import {
+  abortable,
+  ClosedError,
+  createEvents,
+  type EventSource,
+  measureSkew,
+  Secret,
+  type SmallAnswer,
+  SmallHttpClient,
+  type SmallRequest,
+  UnreadableAnswer,
+} from "@evertoken/core";
 import { type AttemptOptions, attempting } from "./attempts.js";
 import { ImdsError } from "./errors.js";
 import { diagnoseHopLimit } from "./hop-limit.js";
@@ -16,7 +27,6 @@ import { requestBudget } from "./request-budget.js";
 import type { GetOptions } from "./role-credentials.js";
 import { type GrantedToken, type SessionTokenHolder, sharedSessionToken } from "./session-token.js";
 import { type ImdsSettings, imdsSettings } from "./settings.js";
-import { type Answer, type Exchange, Transport, UnreadableAnswer } from "./transport.js";
 
 export type ImdsEvents = {
   /** IMDS answered, or did not. */
@@ -32,7 +42,7 @@ export type ImdsEvents = {
 /** What follows from the settings, once they are complete. */
 interface Line {
   readonly settings: ImdsSettings;
-  readonly transport: Transport;
+  readonly transport: SmallHttpClient;
   readonly sessionToken: SessionTokenHolder;
 }
 
@@ -96,7 +106,7 @@ export class Session implements EventSource<ImdsEvents> {
         this.#settings = settings;
         return {
           settings,
-          transport: new Transport(endpoint, timeoutMs, clock.network),
+          transport: new SmallHttpClient(endpoint, timeoutMs, clock.network),
           sessionToken: sharedSessionToken(clock, endpoint, tokenTtlSeconds),
         };
       },
@@ -135,7 +145,7 @@ export class Session implements EventSource<ImdsEvents> {
     const path = imdsProtocol.tokenPath;
     const { settings } = line;
     const ttl = settings.tokenTtlSeconds;
-    const exchange: Exchange = { method: "PUT", path, headers: { [imdsProtocol.tokenTtlHeader]: String(ttl) } };
+    const exchange: SmallRequest = { method: "PUT", path, headers: { [imdsProtocol.tokenTtlHeader]: String(ttl) } };
     const asking = attempting(settings, attemptOf(settings, exchange, attempts), async () => {
       const answer = await this.#exchange(line, exchange);
       // An opaque value of printable characters: anything else could not be sent back in a header.
@@ -145,7 +155,7 @@ export class Session implements EventSource<ImdsEvents> {
       return { answer };
     });
     const { answer } = await asking.catch(async (failure: unknown) => {
-      const withoutToken: Exchange = { method: "GET", path: "/latest/meta-data/", headers: {} };
+      const withoutToken: SmallRequest = { method: "GET", path: "/latest/meta-data/", headers: {} };
       throw await diagnoseHopLimit(failure, settings, () => this.#exchange(line, withoutToken));
     });
     if (answer.status !== 200) throw tokenRefused(settings, answer.status);
@@ -156,7 +166,7 @@ export class Session implements EventSource<ImdsEvents> {
   async #get<T>(line: Line, path: string, token: Secret, parse: (text: string) => T, options: GetOptions) {
     const { settings } = line;
     const headers = { [imdsProtocol.tokenHeader]: token.reveal() };
-    const exchange: Exchange = { method: "GET", path, headers, signal: options.signal };
+    const exchange: SmallRequest = { method: "GET", path, headers, signal: options.signal };
     return attempting(settings, attemptOf(settings, exchange, options.attempts), async () => {
       const answer = await this.#exchange(line, exchange);
       if (answer.status !== 200) {
@@ -172,7 +182,7 @@ export class Session implements EventSource<ImdsEvents> {
     });
   }
 
-  async #exchange({ settings, transport }: Line, exchange: Exchange): Promise<Answer> {
+  async #exchange({ settings, transport }: Line, exchange: SmallRequest): Promise<SmallAnswer> {
     const { clock } = settings;
     const { method, path } = exchange;
     await requestBudget(clock).take(exchange.signal);
@@ -190,7 +200,7 @@ export class Session implements EventSource<ImdsEvents> {
   }
 }
 
-function attemptOf(settings: ImdsSettings, exchange: Exchange, attempts = settings.attempts): AttemptOptions {
+function attemptOf(settings: ImdsSettings, exchange: SmallRequest, attempts = settings.attempts): AttemptOptions {
   const { method, path, signal } = exchange;
   return { what: `${method} ${path}`, path, attempts, signal };
 }

@@ -1,28 +1,29 @@
 /**
- * One small HTTP request to IMDS and its bounded answer. Nothing here knows tokens or retries.
+ * One small HTTP request to a service on the host or next to it (IMDS, a container's credential endpoint), and its bounded
+ * answer. Nothing here knows tokens or retries.
  *
- * `node:http` with an agent of our own: light to import, and no proxy setting reaches it, neither `HTTP_PROXY` nor
- * `NODE_USE_ENV_PROXY` (Node applies that to its global agent only) nor a global dispatcher. A proxy that forwarded
- * these requests would hand this host's credentials to whoever runs it.
+ * `node:http` with an agent of its own: light to import, and no proxy setting reaches it, neither `HTTP_PROXY` nor
+ * `NODE_USE_ENV_PROXY` (Node applies that to its global agents only) nor a global dispatcher. A proxy that forwarded
+ * these requests would hand this host's credentials to whoever runs it. Redirects are answers like any other.
  */
 
 import { Agent, type IncomingMessage, request } from "node:http";
-import { every, type Pauses, type Timer } from "@evertoken/core";
+import { every, type Pauses, type Timer } from "./clock.js";
 
 /** A time-out is counted in this many slices, each a turn of this process's own event loop. */
 const SLICES = 10;
 
-/** User data is at most 16 KiB and everything else smaller: an answer beyond this is not from IMDS. */
+/** IMDS user data is at most 16 KiB and everything else smaller: an answer beyond this is not from such a service. */
 const MAX_ANSWER_BYTES = 1 << 20;
 
-export interface Exchange {
+export interface SmallRequest {
   readonly method: "GET" | "PUT";
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface Answer {
+export interface SmallAnswer {
   readonly status: number;
   readonly body: string;
   readonly headers: IncomingMessage["headers"];
@@ -38,24 +39,33 @@ export class UnreadableAnswer extends Error {
   override readonly name = "UnreadableAnswer";
 }
 
-export class Transport {
+export class SmallHttpClient {
   readonly #endpoint: URL;
   readonly #timeoutMs: number;
   readonly #pauses: Pauses;
-  // Few sockets: requests to IMDS are coalesced above, and all link-local traffic shares 1024 packets per second.
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 4, maxFreeSockets: 1 });
+  readonly #agent: Agent;
+  readonly #request: typeof request;
 
+  /**
+   * @param endpoint `http(s)://host[:port][/path]`; the path stands before that of each request.
+   * @param timeoutMs how long a request may take, connecting included.
+   */
   constructor(endpoint: string, timeoutMs: number, pauses: Pauses) {
     this.#endpoint = new URL(endpoint);
     this.#timeoutMs = timeoutMs;
     this.#pauses = pauses;
+    // Loaded only where it is needed: TLS takes longer to load than everything else here.
+    const https = this.#endpoint.protocol === "https:" ? process.getBuiltinModule("node:https") : undefined;
+    this.#request = https?.request ?? request;
+    // Few sockets: callers share their requests, and all link-local traffic shares 1024 packets per second.
+    this.#agent = new (https?.Agent ?? Agent)({ keepAlive: true, maxSockets: 4, maxFreeSockets: 1 });
   }
 
   /** @throws NoAnswerInTime, UnreadableAnswer, a socket error, or the signal's reason. */
-  exchange(exchange: Exchange): Promise<Answer> {
+  exchange(exchange: SmallRequest): Promise<SmallAnswer> {
     return new Promise((resolve, reject) => {
       exchange.signal?.throwIfAborted();
-      const outgoing = request({
+      const outgoing = this.#request({
         agent: this.#agent,
         // URL keeps the brackets of an IPv6 host; a socket address has none.
         hostname: this.#endpoint.hostname.replace(/^\[|\]$/g, ""),
