@@ -2,8 +2,11 @@
 
 import type { CredentialSource, Credentials } from "./source.js";
 
-/** What `@aws-sdk/credential-providers` and the `credentials` of SDK clients are: a function, or credentials as such. */
-export type AwsSdkProvider = Credentials | ((options?: { forceRefresh?: boolean }) => Promise<Credentials>);
+/**
+ * What `@aws-sdk/credential-providers` and the `credentials` of SDK clients are: a function, or credentials as such. SDK
+ * providers differ in what else they take, so nothing is said of their parameters.
+ */
+export type AwsSdkProvider = Credentials | ((...options: never[]) => Promise<Credentials>);
 
 /**
  * A source that asks an AWS SDK provider. It is asked only near the end of what it gave, since most providers pay for
@@ -17,9 +20,11 @@ export function fromProvider(provider: AwsSdkProvider, { name = "the given provi
   return {
     name,
     watchable: false,
-    // Without `forceRefresh` a provider that memoises would answer with what we already hold.
-    load: async () => ({
-      credentials: typeof provider === "function" ? await provider({ forceRefresh: true }) : provider,
-    }),
+    load: async () => ({ credentials: typeof provider === "function" ? await ask(provider) : provider }),
   };
+}
+
+/** Without `forceRefresh` a provider that memoises would answer with what we already hold. */
+function ask(provider: (...options: never[]) => Promise<Credentials>): Promise<Credentials> {
+  return (provider as (options: { forceRefresh: boolean }) => Promise<Credentials>)({ forceRefresh: true });
 }

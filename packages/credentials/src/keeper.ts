@@ -5,6 +5,7 @@
 
 import type { EventSource } from "@evertoken/core";
 import type { Identity } from "./held.js";
+import type { HistoryEntry } from "./history.js";
 import { type KeeperOptions, keeperSettings } from "./options.js";
 import type { KeeperState } from "./policy.js";
 import type { Refusal } from "./refusals.js";
@@ -57,6 +58,9 @@ export interface KeeperStatus {
   readonly lastRefresh: Refresh | undefined;
 }
 
+/** {@link Identity} whose fields all are enumerable. Handle it as a secret. */
+export type Snapshot = Identity;
+
 export interface ProviderOptions {
   readonly signal?: AbortSignal | undefined;
   /** Asks the source first, as AWS SDKs do with this option. */
@@ -96,6 +100,13 @@ export interface Keeper extends EventSource<KeeperEvents> {
    */
   refresh(): Promise<Identity>;
   status(): KeeperStatus;
+  /** What happened to the credentials, oldest first, bounded: the same thing several times in a row is one entry. */
+  history(): readonly HistoryEntry[];
+  /**
+   * The credentials of now as a plain object that prints and spreads, secrets included, for tools that need one. It goes
+   * stale at its `expiration`: ask for another before.
+   */
+  snapshot(options?: ProviderOptions): Promise<Snapshot>;
   /** Told by those who see a service's `Date` header: how far this host's clock is behind (+) or ahead (−). */
   noteSkew(skewMs: number): void;
   /** Stops all timers and requests. Idempotent. */

@@ -2,11 +2,11 @@
 
 import { type Clock, check, type Random, systemClock, systemRandom } from "@evertoken/core";
 import * as v from "valibot";
-import { fromImds } from "./from-imds.js";
+import { fromDefaultChain } from "./from-default-chain.js";
 import type { CredentialSource } from "./source.js";
 
 export interface KeeperOptions {
-  /** Where the credentials come from. Default: `fromImds()`, closed with the Keeper. A source handed in stays open. */
+  /** Where the credentials come from. Default: `fromDefaultChain()`, closed with the Keeper. One handed in stays open. */
   readonly source?: CredentialSource | undefined;
   /**
    * How long a caller waits for a refresh while the identity held is about to end, and how long a source must offer
@@ -57,7 +57,7 @@ export function keeperSettings(options: KeeperOptions): KeeperSettings {
   } = check(schema, options, "createKeeper options");
   return Object.freeze({
     ...given,
-    source: source ?? fromImds({ clock, random }),
+    source: source ?? fromDefaultChain({ clock, random }),
     ownsSource: source === undefined,
     clock,
     random,

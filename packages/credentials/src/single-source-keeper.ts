@@ -18,6 +18,7 @@ import {
 } from "@evertoken/core";
 import { CredentialsRejectedError, CredentialsUnavailableError } from "./errors.js";
 import { expiryOf, type Held, hold, type Identity, isSame } from "./held.js";
+import { History, type HistoryEntry, instant } from "./history.js";
 import type {
   Keeper,
   KeeperEvents,
@@ -28,6 +29,7 @@ import type {
   RefreshOutcome,
   RefreshTrigger,
   RejectOptions,
+  Snapshot,
 } from "./keeper.js";
 import type { KeeperSettings } from "./options.js";
 import { askAgainIn, judge, type KeeperState, untilNextFreshness } from "./policy.js";
@@ -41,6 +43,7 @@ export class SingleSourceKeeper implements Keeper {
   readonly #random: Random;
   readonly #events = createEvents<KeeperEvents>();
   readonly #refusals = new Refusals();
+  readonly #history = new History();
   readonly #ending = new AbortController();
 
   #held: Held | undefined;
@@ -111,6 +114,23 @@ export class SingleSourceKeeper implements Keeper {
       skewMs: this.#skewMs,
       lastRefresh: this.#lastRefresh,
     });
+  }
+
+  history(): readonly HistoryEntry[] {
+    return this.#history.entries;
+  }
+
+  async snapshot(options?: ProviderOptions): Promise<Snapshot> {
+    const identity = await this.provider(options);
+    const { accessKeyId, secretAccessKey, sessionToken, expiration, accountId } = identity;
+    // Plain and enumerable: it is made to be written down.
+    return {
+      accessKeyId,
+      secretAccessKey,
+      ...(sessionToken === undefined ? {} : { sessionToken }),
+      ...(expiration === undefined ? {} : { expiration }),
+      ...(accountId === undefined ? {} : { accountId }),
+    };
   }
 
   noteSkew(skewMs: number): void {
@@ -203,6 +223,7 @@ export class SingleSourceKeeper implements Keeper {
       // A rejection lifts the pause after failures, unless this id has been refused and taken again: then the source
       // has nothing else, and asking it faster will not change that.
       if (refusal.times === 1) this.#askPastEveryPause();
+      this.#history.note(`a service rejected ${accessKeyId}: ${reason}`, this.#clock.now());
       this.#events.emit("rejected", refusal);
     }
     const other = await this.#other(signal, cause);
@@ -262,12 +283,23 @@ export class SingleSourceKeeper implements Keeper {
     if (this.#closed) return;
     const durationMs = network.monotonic() - startedAt;
     this.#lastRefresh = Object.freeze({ at: this.#clock.now(), trigger, durationMs, ...result });
+    this.#note(this.#lastRefresh);
     this.#fruitless = result.outcome === "rotated" || this.#state() === "fresh" ? 0 : this.#fruitless + 1;
     this.#toldServingExpired = false;
     this.#plan();
     this.#nextOutcome.tell();
     this.#nextOutcome = announcement();
     this.#events.emit("refresh", this.#lastRefresh);
+  }
+
+  /** The watch seeing the same again is no news. */
+  #note({ at, outcome, error, trigger }: Refresh): void {
+    const held = this.#held;
+    if (outcome === "rotated" && held !== undefined) {
+      const until = Number.isFinite(held.expiresAt) ? `, good until ${instant(held.expiresAt)}` : "";
+      this.#history.note(`took generation ${held.generation} (${held.identity.accessKeyId})${until}`, at);
+    } else if (outcome === "failed") this.#history.note(`refresh failed: ${describeError(error)}`, at);
+    else if (outcome !== "unchanged" || trigger !== "fresh") this.#history.note(`refresh brought ${TOLD[outcome]}`, at);
   }
 
   /** One answer of the source, within the time for a load. */
@@ -336,7 +368,8 @@ export class SingleSourceKeeper implements Keeper {
   #unavailable(): CredentialsUnavailableError {
     const cause = this.#lastRefresh?.error;
     const why = cause === undefined ? "it has not answered yet" : describeError(cause);
-    return new CredentialsUnavailableError(`no credentials from ${this.#source.name}: ${why}`, { cause });
+    const timeline = this.#history.lines();
+    return new CredentialsUnavailableError(`no credentials from ${this.#source.name}: ${why}`, { cause, timeline });
   }
 
   #rejected(cause: unknown): CredentialsRejectedError {
@@ -348,11 +381,21 @@ export class SingleSourceKeeper implements Keeper {
         : "which has no others to offer: its role may be detached or its rotation stuck";
     return new CredentialsRejectedError(
       `a service refused the credentials ${accessKeyId} as stale, and there were no others in time. Asked was ` +
-        `${this.#source.name}, ${outcome}. It is asked again in the background; check also that this host's clock is right.`,
-      { cause: cause ?? last?.error },
+        `${this.#source.name}, ${outcome}. It is asked again in the background; check also that this host's clock is right. ` +
+        `Before: ${this.#history.lines().slice(-6).join("; ")}.`,
+      { cause: cause ?? last?.error, timeline: this.#history.lines() },
     );
   }
 }
+
+/** What an outcome without other credentials is called in the history. */
+const TOLD: Readonly<Record<RefreshOutcome, string>> = {
+  rotated: "other credentials",
+  unchanged: "the same credentials again",
+  staler: "credentials that end sooner, not taken",
+  refused: "credentials that a service has refused, not taken",
+  failed: "nothing",
+};
 
 /** A promise, and the way to fulfil it. */
 function announcement(): { readonly known: Promise<void>; readonly tell: () => void } {

@@ -1,10 +1,15 @@
 /** The demo's side of a lane: starts the process, talks to it, and makes sure that it ends. */
 
 import { type ChildProcess, fork } from "node:child_process";
+import { devNull } from "node:os";
+import { join } from "node:path";
 import { createEvents, type EventSource } from "@evertoken/core";
 import type { FromLane, LaneCounts, LaneResult, LaneTask, ToLane } from "./lane-protocol.js";
 
 type LaneEvents = { progress: LaneCounts; checking: undefined };
+
+/** There is nothing below the null device. */
+const NO_FILE = join(devNull, "none");
 
 export interface LaneProcess extends EventSource<LaneEvents> {
   /** Resolves when each of its clients has done its first request and it waits for the day to begin. */
@@ -24,8 +29,8 @@ export function startLane(environment: Readonly<Record<string, string>>): LanePr
   const child = fork(new URL("./lane.js", import.meta.url), {
     env: {
       ...own,
-      AWS_CONFIG_FILE: "/dev/null",
-      AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
+      AWS_CONFIG_FILE: NO_FILE,
+      AWS_SHARED_CREDENTIALS_FILE: NO_FILE,
       ...environment,
     },
     // What the SDK warns about (an old Node.js, a stream that cannot be retried) is not the demo's to print.

@@ -1,0 +1,372 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { inspect } from "node:util";
+import { InvalidInputError } from "@evertoken/core";
+import {
+  ContainerCredentialsError,
+  type CredentialSource,
+  CredentialsUnavailableError,
+  createKeeper,
+  fromContainer,
+  fromDefaultChain,
+  fromEnvironment,
+  fromImds,
+  fromProvider,
+  fromSharedConfig,
+  fromWebIdentity,
+} from "@evertoken/credentials";
+import { startSimulator } from "@evertoken/simulator";
+import { describe, expect, it, onTestFinished } from "vitest";
+
+const load = (source: CredentialSource) => source.load({ signal: new AbortController().signal });
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), "evertoken-sources-"));
+  onTestFinished(() => rmSync(path, { recursive: true }));
+  return path;
+}
+
+function file(name: string, text: string): string {
+  const path = join(folder(), name);
+  writeFileSync(path, text);
+  return path;
+}
+
+/** Sets variables of the process for one test. */
+function environment(variables: Record<string, string>): void {
+  const before = { ...process.env };
+  Object.assign(process.env, variables);
+  onTestFinished(() => {
+    process.env = before;
+  });
+}
+
+async function serverThat(answers: (incoming: IncomingMessage, outgoing: ServerResponse, asked: number) => void) {
+  const seen: IncomingMessage[] = [];
+  const server = createServer((incoming, outgoing) => answers(incoming, outgoing, seen.push(incoming)));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen };
+}
+
+const DOCUMENT = {
+  AccessKeyId: "ASIACONTAINER",
+  SecretAccessKey: "planted-secret",
+  Token: "planted-token",
+  Expiration: "2026-11-23T18:00:00Z",
+  AccountId: "123456789012",
+};
+
+describe("the container endpoint", () => {
+  const container = (url: string, more: Record<string, string> = {}) =>
+    fromContainer({
+      environment: { AWS_CONTAINER_CREDENTIALS_FULL_URI: `${url}/v1/credentials?a=b`, ...more },
+      random: () => 0,
+    });
+
+  it("gives credentials to who shows its authorization token", async () => {
+    const { url, seen } = await serverThat((_, outgoing) => outgoing.end(JSON.stringify(DOCUMENT)));
+
+    const { credentials } = await load(container(url, { AWS_CONTAINER_AUTHORIZATION_TOKEN: "Bearer abc" }));
+
+    expect(credentials).toMatchObject({
+      accessKeyId: "ASIACONTAINER",
+      expiration: new Date("2026-11-23T18:00:00Z"),
+      accountId: "123456789012",
+    });
+    expect(credentials.secretAccessKey).toBe("planted-secret");
+    expect(seen[0]?.url).toBe("/v1/credentials?a=b");
+    expect(seen[0]?.headers.authorization).toBe("Bearer abc");
+    expect(inspect(credentials)).not.toContain("planted");
+  });
+
+  it("is shown the token that is in the file at each refresh", async () => {
+    const { url, seen } = await serverThat((_, outgoing) => outgoing.end(JSON.stringify(DOCUMENT)));
+    const path = file("token", "first\n");
+    const source = container(url, {
+      AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: path,
+      AWS_CONTAINER_AUTHORIZATION_TOKEN: "not this one",
+    });
+
+    await load(source);
+    writeFileSync(path, "second\n");
+    await load(source);
+
+    expect(seen.map(({ headers }) => headers.authorization)).toEqual(["first", "second"]);
+  });
+
+  it.each([429, 500, 503])("is asked again after %i", async (status) => {
+    const { url } = await serverThat((_, outgoing, asked) =>
+      asked < 3 ? outgoing.writeHead(status).end() : outgoing.end(JSON.stringify(DOCUMENT)),
+    );
+
+    await expect(load(container(url))).resolves.toMatchObject({ credentials: { accessKeyId: "ASIACONTAINER" } });
+  });
+
+  it.each([400, 401, 403, 404])("is not asked again after %i", async (status) => {
+    const { url, seen } = await serverThat((_, outgoing) => outgoing.writeHead(status).end());
+
+    const error = await load(container(url)).catch((thrown: unknown) => thrown);
+
+    expect(error).toBeInstanceOf(ContainerCredentialsError);
+    expect(String(error)).toContain(`${url}/v1/credentials gave no credentials (it answered ${status})`);
+    expect(seen).toHaveLength(1);
+  });
+
+  it.each([
+    ["nothing", "", "not JSON"],
+    ["null", "null", "has no"],
+    ["an empty success", "{}", "has no"],
+    ["no end", JSON.stringify({ ...DOCUMENT, Expiration: undefined }), "no Expiration"],
+    ["half a document", JSON.stringify(DOCUMENT).slice(0, 90), "not JSON"],
+  ])("that answers %s as success is a clear error, without the secret in it", async (_, answer, says) => {
+    const { url } = await serverThat((_, outgoing) => outgoing.end(answer));
+
+    const error = await load(container(url)).catch((thrown: unknown) => thrown);
+
+    expect(String(error)).toContain(says);
+    expect(inspect(error, { depth: 9 })).not.toContain("planted");
+  });
+
+  it.each([
+    ["http://127.0.0.1:1/x"],
+    ["http://127.200.0.1:1/x"],
+    ["http://localhost:1/x"],
+    ["http://[::1]:1/x"],
+    ["http://169.254.170.2/x"],
+    ["http://169.254.170.23/v1/credentials"],
+    ["http://[fd00:ec2::23]/v1/credentials"],
+    ["https://credentials.example.com/x"],
+  ])("may be %s", (uri) => {
+    expect(() => fromContainer({ environment: { AWS_CONTAINER_CREDENTIALS_FULL_URI: uri } })).not.toThrow();
+  });
+
+  it.each([
+    ["http://credentials.example.com/x"],
+    ["http://169.254.169.254/x"],
+    ["http://127.0.0.1.example.com/x"],
+    ["ftp://127.0.0.1/x"],
+    ["credentials"],
+  ])("may not be %s", (uri) => {
+    expect(() => fromContainer({ environment: { AWS_CONTAINER_CREDENTIALS_FULL_URI: uri } })).toThrow(
+      InvalidInputError,
+    );
+  });
+
+  it("of ECS is where a relative URI leads", () => {
+    const source = fromContainer({ environment: { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: "/v2/credentials/1" } });
+
+    expect(source.name).toBe("the container endpoint http://169.254.170.2/v2/credentials/1");
+  });
+
+  it("whose token cannot be read or sent says which file, and not what is in it", async () => {
+    const { url } = await serverThat((_, outgoing) => outgoing.end());
+    const broken = file("token", "line\nplanted-line");
+
+    await expect(load(container(url, { AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: "/no/such" }))).rejects.toThrow(
+      /\/no\/such/,
+    );
+    const error = await load(container(url, { AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: broken })).catch(
+      (thrown) => thrown,
+    );
+    expect(String(error)).toContain(broken);
+    expect(inspect(error)).not.toContain("planted");
+  });
+
+  it("does not empty a Keeper when it fails (ruby #3375): what is held stays", async () => {
+    let down = false;
+    const { url } = await serverThat((_, outgoing) =>
+      down
+        ? outgoing.writeHead(500).end()
+        : outgoing.end(JSON.stringify({ ...DOCUMENT, Expiration: "2126-01-01T00:00:00Z" })),
+    );
+    const source = container(url);
+    const keeper = createKeeper({ source });
+    onTestFinished(() => keeper.close());
+    await keeper.provider();
+
+    down = true;
+    await expect(keeper.refresh()).rejects.toThrow("it answered 500");
+
+    await expect(keeper.provider()).resolves.toMatchObject({ accessKeyId: "ASIACONTAINER" });
+  });
+});
+
+describe("the environment", () => {
+  it("gives what the variables say, with their end", async () => {
+    const { credentials } = await load(
+      fromEnvironment({
+        AWS_ACCESS_KEY_ID: "AKIA",
+        AWS_SECRET_ACCESS_KEY: "planted",
+        AWS_SESSION_TOKEN: "planted-too",
+        AWS_CREDENTIAL_EXPIRATION: "2026-11-23T18:00:00Z",
+        AWS_ACCOUNT_ID: "123456789012",
+      }),
+    );
+
+    expect(credentials).toMatchObject({ accessKeyId: "AKIA", accountId: "123456789012" });
+    expect(credentials.expiration).toEqual(new Date("2026-11-23T18:00:00Z"));
+    expect(JSON.stringify(credentials)).not.toContain("planted");
+  });
+
+  it.each([
+    [{}, "AWS_ACCESS_KEY_ID expected"],
+    [{ AWS_ACCESS_KEY_ID: "AKIA" }, "AWS_SECRET_ACCESS_KEY to be set"],
+    [
+      { AWS_ACCESS_KEY_ID: "AKIA", AWS_SECRET_ACCESS_KEY: "x", AWS_CREDENTIAL_EXPIRATION: "soon" },
+      "AWS_CREDENTIAL_EXPIRATION=soon expected an instant",
+    ],
+  ])("with %j is refused", async (variables, says) => {
+    await expect(load(fromEnvironment(variables))).rejects.toThrow(says);
+  });
+});
+
+describe("providers of the AWS SDK", () => {
+  it("are asked past their own cache at each load", async () => {
+    const asked: unknown[] = [];
+    const provider = async (options?: { forceRefresh?: boolean }) => {
+      asked.push(options);
+      return { accessKeyId: "A", secretAccessKey: "s" };
+    };
+
+    await load(fromProvider(provider));
+
+    expect(asked).toEqual([{ forceRefresh: true }]);
+  });
+
+  it("read a profile of the shared files, anew each time", async () => {
+    const path = file("credentials", "[other]\naws_access_key_id = AKIAFILE\naws_secret_access_key = s\n");
+    environment({ AWS_SHARED_CREDENTIALS_FILE: path });
+    const source = fromSharedConfig({ profile: "other" });
+
+    const first = await load(source);
+    writeFileSync(path, "[other]\naws_access_key_id = AKIANEW\naws_secret_access_key = s\n");
+    const second = await load(source);
+
+    expect([first.credentials.accessKeyId, second.credentials.accessKeyId]).toEqual(["AKIAFILE", "AKIANEW"]);
+  });
+
+  it("run the process that a profile names", async () => {
+    const output = JSON.stringify({ Version: 1, AccessKeyId: "AKIAPROCESS", SecretAccessKey: "s" });
+    const script = file("print.mjs", `console.log(${JSON.stringify(output)});`);
+    environment({ AWS_CONFIG_FILE: file("config", `[default]\ncredential_process = ${process.execPath} ${script}\n`) });
+
+    const { credentials } = await load(fromSharedConfig());
+
+    expect(credentials.accessKeyId).toBe("AKIAPROCESS");
+  });
+
+  it("exchange a web identity at STS", async () => {
+    const { url, seen } = await serverThat((_, outgoing) => {
+      outgoing.setHeader("content-type", "text/xml");
+      outgoing.end(`<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+        <AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIAWEB</AccessKeyId>
+        <SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>2026-11-23T18:00:00Z</Expiration>
+        </Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`);
+    });
+    environment({
+      AWS_WEB_IDENTITY_TOKEN_FILE: file("token", "a.b.c"),
+      AWS_ROLE_ARN: "arn:aws:iam::123456789012:role/pod",
+      AWS_REGION: "us-east-1",
+      AWS_ENDPOINT_URL_STS: url,
+    });
+
+    const { credentials } = await load(fromWebIdentity());
+
+    expect(credentials).toMatchObject({ accessKeyId: "ASIAWEB", expiration: new Date("2026-11-23T18:00:00Z") });
+    expect(seen).toHaveLength(1);
+  });
+});
+
+describe("the default chain", () => {
+  it("takes the first that is configured, in AWS's order", async () => {
+    const { url } = await serverThat((_, outgoing) => outgoing.end(JSON.stringify(DOCUMENT)));
+    const idOf = async () => (await load(fromDefaultChain())).credentials.accessKeyId;
+
+    environment({ AWS_CONTAINER_CREDENTIALS_FULL_URI: `${url}/` });
+    expect(await idOf()).toBe("ASIACONTAINER");
+    environment({
+      AWS_SHARED_CREDENTIALS_FILE: file(
+        "credentials",
+        "[default]\naws_access_key_id = AKIAFILE\naws_secret_access_key = s\n",
+      ),
+    });
+    expect(await idOf()).toBe("AKIAFILE");
+    environment({ AWS_ACCESS_KEY_ID: "AKIAENV", AWS_SECRET_ACCESS_KEY: "s" });
+    expect(await idOf()).toBe("AKIAENV");
+    environment({ AWS_PROFILE: "default" });
+    expect(await idOf()).toBe("AKIAFILE");
+  });
+
+  it("passes over shared files that say nothing of credentials", async () => {
+    const simulator = await startSimulator();
+    onTestFinished(() => simulator.close());
+    environment({ AWS_CONFIG_FILE: file("config", "[default]\nregion = eu-central-1\n"), ...simulator.environment() });
+    const source = fromDefaultChain();
+
+    await expect(load(source)).resolves.toMatchObject({ credentials: { accessKeyId: expect.stringMatching(/^ASIA/) } });
+    expect(source).toMatchObject({ name: `IMDS at ${simulator.imdsUrl}`, watchable: true });
+  });
+
+  it("stays with what it found: a failure later is not a reason to become somebody else", async () => {
+    let down = false;
+    const { url } = await serverThat((_, outgoing) =>
+      down ? outgoing.writeHead(403).end() : outgoing.end(JSON.stringify(DOCUMENT)),
+    );
+    environment({ AWS_CONTAINER_CREDENTIALS_FULL_URI: `${url}/` });
+    const source = fromDefaultChain();
+    await load(source);
+
+    down = true;
+    environment({ AWS_ACCESS_KEY_ID: "AKIAENV", AWS_SECRET_ACCESS_KEY: "s" });
+
+    await expect(load(source)).rejects.toThrow(ContainerCredentialsError);
+  });
+
+  it("does not go on to IMDS when a container endpoint is configured and fails", async () => {
+    const { url } = await serverThat((_, outgoing) => outgoing.writeHead(403).end());
+    environment({ AWS_CONTAINER_CREDENTIALS_FULL_URI: `${url}/` });
+
+    const error = await load(fromDefaultChain()).catch((thrown: unknown) => thrown);
+
+    expect(error).toBeInstanceOf(CredentialsUnavailableError);
+    expect(String(error)).not.toContain("IMDS");
+  });
+
+  it("lists every source it tried and why it was passed over", async () => {
+    environment({ AWS_EC2_METADATA_SERVICE_ENDPOINT: "http://127.0.0.1:1", AWS_METADATA_SERVICE_NUM_ATTEMPTS: "1" });
+
+    const error = await load(fromDefaultChain()).catch((thrown: unknown) => thrown);
+
+    expect(String(error)).toMatch(
+      /1\. environment: AWS_ACCESS_KEY_ID .* not set; 2\. web identity: .* not set; 3\. shared config files: there is neither .*; 4\. container: .* not set; 5\. IMDS: IMDS at http:\/\/127\.0\.0\.1:1 did not answer/,
+    );
+  });
+
+  it("says when IMDS is switched off", async () => {
+    environment({ AWS_EC2_METADATA_DISABLED: "true" });
+
+    await expect(load(fromDefaultChain())).rejects.toThrow(/5\. IMDS: switched off by AWS_EC2_METADATA_DISABLED/);
+  });
+});
+
+describe("each source", () => {
+  it("tells whether it may be watched cheaply", () => {
+    expect(fromImds().watchable).toBe(true);
+    expect(fromContainer({ environment: { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: "/x" } }).watchable).toBe(true);
+    for (const source of [
+      fromEnvironment({}),
+      fromSharedConfig(),
+      fromWebIdentity(),
+      fromProvider(async () => DOCUMENT as never),
+    ]) {
+      expect(source.watchable).toBe(false);
+    }
+  });
+});
