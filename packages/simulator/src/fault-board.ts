@@ -29,6 +29,12 @@ export type FaultEvents = {
   faultEnded: { readonly name: FaultName; readonly at: number };
 };
 
+/** What the rooms do when a fault begins and ends, told at the instant at which it does, however late it is noticed. */
+export interface FaultEffects {
+  began(name: FaultName, at: number): void;
+  ended(name: FaultName, at: number): void;
+}
+
 interface Planned {
   readonly name: FaultName;
   readonly options: FaultOptions;
@@ -46,15 +52,14 @@ const HOUR_MS = 3_600_000;
 export class FaultBoard implements EventSource<FaultEvents> {
   readonly #clock: Clock;
   readonly #events = createEvents<FaultEvents>();
-  readonly #onInstant: (name: FaultName, at: number) => void;
+  readonly #effects: FaultEffects;
   #planned: Planned[];
   #running: Running[] = [];
   #timer: Timer | undefined;
 
-  /** @param onInstant does what a fault of an instant does. */
-  constructor(clock: Clock, timeline: readonly FaultPeriod[], onInstant: (name: FaultName, at: number) => void) {
+  constructor(clock: Clock, timeline: readonly FaultPeriod[], effects: FaultEffects) {
     this.#clock = clock;
-    this.#onInstant = onInstant;
+    this.#effects = effects;
     const startedAt = clock.now();
     this.#planned = timeline
       .map(({ fault, fromHours, toHours, ...options }) => ({
@@ -75,9 +80,8 @@ export class FaultBoard implements EventSource<FaultEvents> {
     if (foreign !== undefined) {
       throw new InvalidInputError(`options of the fault ${name}`, [{ field: foreign, message: "means nothing to it" }]);
     }
-    const now = this.#clock.now();
     this.#catchUp();
-    return this.#begin({ name, options, fromEpochMs: now, toEpochMs: Number.POSITIVE_INFINITY });
+    return this.#begin({ name, options, fromEpochMs: this.#clock.now(), toEpochMs: Number.POSITIVE_INFINITY });
   }
 
   active(): ActiveFault[] {
@@ -139,10 +143,13 @@ export class FaultBoard implements EventSource<FaultEvents> {
       startedAt: fromEpochMs,
       endsAt: toEpochMs,
       strikesLeft: FAULTS[name].kind === "count" ? (options.count ?? 1) : Number.POSITIVE_INFINITY,
-      end: () => this.#end(running, this.#clock.now()),
+      end: () => {
+        this.#catchUp();
+        this.#end(running, this.#clock.now());
+      },
     };
-    if (FAULTS[name].kind === "instant") this.#onInstant(name, fromEpochMs);
-    else this.#running.push(running);
+    if (FAULTS[name].kind !== "instant") this.#running.push(running);
+    this.#effects.began(name, fromEpochMs);
     this.#events.emit("faultStarted", { name, at: fromEpochMs });
     return running;
   }
@@ -150,6 +157,7 @@ export class FaultBoard implements EventSource<FaultEvents> {
   #end(fault: Running, at: number): void {
     if (!this.#running.includes(fault)) return;
     this.#running = this.#running.filter((running) => running !== fault);
+    this.#effects.ended(fault.name, at);
     this.#events.emit("faultEnded", { name: fault.name, at });
   }
 

@@ -95,13 +95,14 @@ export class ImdsService {
     incoming.resume();
     const at = this.#clock.now();
     const { method = "", url = "" } = incoming;
+    const path = url.split("?", 1)[0] ?? "";
     const faults = this.#faults();
     const slow = faults.find("imds-slow");
     if (slow !== undefined) await this.#clock.network.sleep(slow.options.delayMs ?? 900, this.#ending.signal);
     const down = faults.find("imds-down") !== undefined;
     const outcome = down
-      ? { operation: operationOf(url), status: 0, decision: "fault imds-down" }
-      : this.#answer(method, url, incoming);
+      ? { operation: operationOf(path), status: 0, decision: "fault imds-down" }
+      : this.#answer(method, path, incoming);
     const { operation, status, decision, generation } = outcome;
     this.#journal.record({
       at,
@@ -131,8 +132,7 @@ export class ImdsService {
     outgoing.end(body);
   }
 
-  #answer(method: string, url: string, incoming: IncomingMessage): Outcome {
-    const path = url.split("?", 1)[0] ?? "";
+  #answer(method: string, path: string, incoming: IncomingMessage): Outcome {
     const operation = operationOf(path);
     const broken = this.#faults().find("imds-error");
     if (broken !== undefined) return { operation, status: broken.options.status ?? 500, decision: "fault imds-error" };
@@ -171,7 +171,7 @@ export class ImdsService {
     for (const roles of [imdsProtocol.rolePath, imdsProtocol.extendedRolePath]) {
       if (path === roles || `${path}/` === roles) return { ...ok, body: this.#role.roleName };
       if (path === `${roles}${this.#role.roleName}`) {
-        const credential = this.#current();
+        const credential = this.#role.current(this.#clock.now());
         const account = roles === imdsProtocol.extendedRolePath ? { AccountId: this.#facts.accountId } : {};
         return { ...ok, body: documentOf(credential, account), generation: credential.generation };
       }
@@ -182,15 +182,11 @@ export class ImdsService {
     return { operation, status: 404, decision: "no such category", body: NOT_FOUND_PAGE, contentType: "text/html" };
   }
 
-  #current(): IssuedCredential {
-    return this.#role.current(this.#clock.now(), this.#faults().find("credentials-stuck") !== undefined);
-  }
-
   #profile(): string {
     const { accountId } = this.#facts;
     const profile = {
       Code: "Success",
-      LastUpdated: instant(this.#current().issuedAt),
+      LastUpdated: instant(this.#role.current(this.#clock.now()).issuedAt),
       InstanceProfileArn: `arn:aws:iam::${accountId}:instance-profile/${this.#role.roleName}`,
       InstanceProfileId: "AIPAEXAMPLEPROFILE000",
     };

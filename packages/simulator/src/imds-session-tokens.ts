@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { imdsProtocol } from "@evertoken/imds";
 
 /** The real service has no limit that anybody met; ours keeps memory bounded. */
-const MOST_KNOWN = 50_000;
+export const MOST_KNOWN = 50_000;
 
 export class SessionTokens {
   readonly #seed: number;
@@ -23,9 +23,8 @@ export class SessionTokens {
     // 56 characters, as on EC2.
     const digest = createHash("sha512").update(`session/${this.#seed}/${this.#granted}`).digest();
     const token = `${digest.subarray(0, 41).toString("base64url")}=`;
+    if (this.#expiresAt.size >= MOST_KNOWN) this.#makeRoom(now);
     this.#expiresAt.set(token, now + seconds * 1000);
-    const [oldest] = this.#expiresAt.keys();
-    if (this.#expiresAt.size > MOST_KNOWN && oldest !== undefined) this.#expiresAt.delete(oldest);
     return { token, ttl: String(seconds) };
   }
 
@@ -33,12 +32,19 @@ export class SessionTokens {
     if (token === undefined) return "missing";
     const expiresAt = this.#expiresAt.get(token);
     if (expiresAt === undefined) return "unknown";
-    if (now < expiresAt) return "good";
-    this.#expiresAt.delete(token);
-    return "expired";
+    return now < expiresAt ? "good" : "expired";
   }
 
   forgetAll(): void {
     this.#expiresAt.clear();
+  }
+
+  /** Expired tokens are remembered, so that the journal can call them so, until room is needed; a good one goes last. */
+  #makeRoom(now: number): void {
+    for (const [token, expiresAt] of this.#expiresAt) {
+      if (expiresAt <= now) this.#expiresAt.delete(token);
+    }
+    const [oldest] = this.#expiresAt.keys();
+    if (this.#expiresAt.size >= MOST_KNOWN && oldest !== undefined) this.#expiresAt.delete(oldest);
   }
 }

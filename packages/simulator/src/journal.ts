@@ -19,7 +19,7 @@ export interface JournalEntry {
   readonly path: string;
   /** The HTTP status; 0 when the connection was cut without an answer. */
   readonly status: number;
-  /** Why it was answered so: `ok`, `ExpiredToken: revoked`, `fault imds-down`, `no session token`, … */
+  /** Why it was answered so: `ok`, `ExpiredToken: revoked`, `fault imds-down`, `session token missing`, … */
   readonly decision: string;
   /** The generation of the credential that was issued or used, where there is one. */
   readonly generation?: number;

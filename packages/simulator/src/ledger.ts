@@ -21,6 +21,11 @@ export interface IssuedCredential {
 
 export type Verdict = "valid" | "expired" | "revoked" | "unknown" | "wrong-session-token";
 
+/** IMDS prints instants in whole seconds, and what it prints is the true end. */
+export function endOf(issuedAt: number, lifetimeMs: number): number {
+  return Math.floor((issuedAt + lifetimeMs) / 1000) * 1000;
+}
+
 const BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 export class Ledger {
@@ -43,7 +48,7 @@ export class Ledger {
       roleName,
       generation,
       issuedAt,
-      expiresAt: Math.floor((issuedAt + lifetimeMs) / 1000) * 1000,
+      expiresAt: endOf(issuedAt, lifetimeMs),
     });
     this.#issued.set(credential.accessKeyId, credential);
     return credential;

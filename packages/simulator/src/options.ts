@@ -21,7 +21,7 @@ export interface SimulatorOptions {
   readonly roleName?: string | undefined;
   /** How long credentials live, in milliseconds. Default 6 hours, as on EC2. */
   readonly credentialLifetimeMs?: number | undefined;
-  /** How often others are handed out, in milliseconds. Default 1 hour, as on EC2, or the lifetime if that is shorter. */
+  /** How often others are handed out, in milliseconds. Default 1 hour, as on EC2, or half the lifetime if that is shorter. */
   readonly rotationIntervalMs?: number | undefined;
   /** Create a bucket when it is first used, instead of answering `NoSuchBucket`. Default true. */
   readonly createBuckets?: boolean | undefined;
@@ -55,10 +55,17 @@ const length = v.pipe(v.number(lengthMessage), v.finite(lengthMessage), v.minVal
 
 const speedMessage = (issue: { input: unknown }) => `is ${String(issue.input)}: expected a number > 0`;
 
+function isClock(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const clock = value as Partial<Clock>;
+  const parts = [clock.now, clock.monotonic, clock.sleep, clock.setTimer];
+  return parts.every((part) => typeof part === "function") && typeof clock.network === "object";
+}
+
 const schema = v.strictObject({
   imdsPort: port,
   s3Port: port,
-  clock: v.optional(v.custom<Clock>((value) => typeof value === "object" && value !== null, "must be a Clock")),
+  clock: v.optional(v.custom<Clock>(isClock, "must be a Clock of @evertoken/core: systemClock, or a VirtualClock")),
   speed: v.optional(v.pipe(v.number(speedMessage), v.finite(speedMessage), v.gtValue(0, speedMessage))),
   seed: v.optional(v.pipe(v.number("must be a whole number"), v.integer("must be a whole number")), 1),
   region: v.optional(v.pipe(v.string("must be the name of a region"), v.nonEmpty("must not be empty")), "us-east-1"),
@@ -78,6 +85,15 @@ const schema = v.strictObject({
   timeline: v.optional(v.array(faultPeriod, "must be a list of faults with their hours"), []),
 });
 
+const endpointsSchema = v.strictObject({
+  client: v.pipe(v.string("must be text"), v.nonEmpty("must not be empty: the journal tells clients apart by it")),
+});
+
+/** @throws InvalidInputError when `client` cannot be a label. */
+export function checkClientLabel(client: string): void {
+  check(endpointsSchema, { client }, "openEndpoints");
+}
+
 const WHERE = "startSimulator options";
 
 /** @throws InvalidInputError naming each option that is wrong. */
@@ -95,6 +111,6 @@ export function simulatorSettings(options: SimulatorOptions): SimulatorSettings 
   return {
     ...given,
     clock: clock ?? new VirtualClock({ speed: speed ?? 1 }),
-    rotationIntervalMs: rotationIntervalMs ?? Math.min(HOUR_MS, credentialLifetimeMs),
+    rotationIntervalMs: rotationIntervalMs ?? Math.min(HOUR_MS, credentialLifetimeMs / 2),
   };
 }

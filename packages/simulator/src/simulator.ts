@@ -2,8 +2,8 @@
  * The simulator: IMDSv2 and S3 on loopback in one process, on one clock, one ledger and one journal.
  */
 
-import { type Clock, ClosedError, type EventSource, VirtualClock } from "@evertoken/core";
-import { type ActiveFault, FaultBoard, type FaultEvents } from "./fault-board.js";
+import { type Clock, ClosedError, type EventSource, InvalidInputError, VirtualClock } from "@evertoken/core";
+import { type ActiveFault, FaultBoard, type FaultEffects, type FaultEvents } from "./fault-board.js";
 import type { FaultName, FaultOptions } from "./faults.js";
 import { instanceFacts } from "./imds-categories.js";
 import { ImdsService } from "./imds-service.js";
@@ -11,7 +11,7 @@ import { InstanceRole } from "./instance-role.js";
 import { Journal } from "./journal.js";
 import { Ledger } from "./ledger.js";
 import { type Handlers, type Listening, listen } from "./listener.js";
-import { type SimulatorOptions, type SimulatorSettings, simulatorSettings } from "./options.js";
+import { checkClientLabel, type SimulatorOptions, type SimulatorSettings, simulatorSettings } from "./options.js";
 import { S3Service } from "./s3/service.js";
 
 export interface Endpoints {
@@ -24,14 +24,21 @@ export interface Simulator extends Endpoints, EventSource<FaultEvents> {
   readonly journal: Journal;
   /**
    * Starts a fault now; it lasts until its `end()`, if it is of a kind that lasts.
-   * @throws InvalidInputError for an unknown fault, or an option that means nothing to it.
+   * @throws InvalidInputError for an unknown fault, or an option that means nothing to it; ClosedError.
    */
   fault(name: FaultName, options?: FaultOptions): ActiveFault;
   activeFaults(): readonly ActiveFault[];
-  /** Further endpoints on free ports: the same services, told apart in the journal by `client`. */
+  /**
+   * Further endpoints on free ports: the same services, told apart in the journal by `client`.
+   * @throws InvalidInputError when `client` is empty; ClosedError.
+   */
   openEndpoints(client: string): Promise<Endpoints>;
-  /** What to put into `process.env` so that an AWS SDK finds it. Bucket names belong into the path with most SDKs. */
-  environment(): Record<string, string>;
+  /**
+   * What to put into `process.env` so that an AWS SDK finds it. Bucket names belong into the path with most SDKs.
+   * @param client whose endpoints. Default: the first ones.
+   * @throws InvalidInputError when no endpoints were opened for `client`.
+   */
+  environment(client?: string): Record<string, string>;
   /** Ends all connections and timers at once. Idempotent. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -72,7 +79,7 @@ class LoopbackSimulator implements Simulator {
   readonly #imds: ImdsService;
   readonly #s3: S3Service;
   readonly #listening: Listening[] = [];
-  #first: Endpoints = { imdsUrl: "", s3Url: "" };
+  readonly #endpoints = new Map<string, Endpoints>();
   #closing: Promise<void> | undefined;
 
   constructor(settings: SimulatorSettings) {
@@ -80,7 +87,8 @@ class LoopbackSimulator implements Simulator {
     const { journal } = this;
     const ledger = new Ledger(seed);
     const { roleName, credentialLifetimeMs: lifetimeMs, rotationIntervalMs } = settings;
-    const role = new InstanceRole({ ledger, roleName, lifetimeMs, rotationIntervalMs, seed });
+    const startedAt = clock.now();
+    const role = new InstanceRole({ ledger, roleName, startedAt, lifetimeMs, rotationIntervalMs, seed });
     this.clock = clock;
     this.#region = region;
     this.#imds = new ImdsService({
@@ -101,30 +109,29 @@ class LoopbackSimulator implements Simulator {
       createBuckets,
       maxSkewMs: () => maxSkewMs(clock),
     });
-    this.#faults = new FaultBoard(clock, settings.timeline, (name, at) => {
-      if (name === "session-tokens-forgotten") this.#imds.forgetSessionTokens();
-      if (name === "credentials-revoked") role.revoke(at);
-    });
+    this.#faults = new FaultBoard(clock, settings.timeline, effectsOn(role, this.#imds));
   }
 
   get imdsUrl(): string {
-    return this.#first.imdsUrl;
+    return this.#endpointsOf(FIRST_CLIENT).imdsUrl;
   }
 
   get s3Url(): string {
-    return this.#first.s3Url;
+    return this.#endpointsOf(FIRST_CLIENT).s3Url;
   }
 
   async open(imdsPort: number, s3Port: number): Promise<Simulator> {
-    this.#first = await this.#listen(FIRST_CLIENT, imdsPort, s3Port);
+    await this.#listen(FIRST_CLIENT, imdsPort, s3Port);
     return this;
   }
 
-  openEndpoints(client: string): Promise<Endpoints> {
+  async openEndpoints(client: string): Promise<Endpoints> {
+    checkClientLabel(client);
     return this.#listen(client, 0, 0);
   }
 
   fault(name: FaultName, options?: FaultOptions): ActiveFault {
+    this.#assertOpen();
     return this.#faults.start(name, options);
   }
 
@@ -136,10 +143,11 @@ class LoopbackSimulator implements Simulator {
     return this.#faults.on(event, listener);
   }
 
-  environment(): Record<string, string> {
+  environment(client = FIRST_CLIENT): Record<string, string> {
+    const { imdsUrl, s3Url } = this.#endpointsOf(client);
     return {
-      AWS_EC2_METADATA_SERVICE_ENDPOINT: this.imdsUrl,
-      AWS_ENDPOINT_URL_S3: this.s3Url,
+      AWS_EC2_METADATA_SERVICE_ENDPOINT: imdsUrl,
+      AWS_ENDPOINT_URL_S3: s3Url,
       AWS_REGION: this.#region,
     };
   }
@@ -156,14 +164,30 @@ class LoopbackSimulator implements Simulator {
   async #listen(client: string, imdsPort: number, s3Port: number): Promise<Endpoints> {
     const imds = await this.#add(imdsPort, "IMDS", { request: this.#imds.listener(client) });
     const s3 = await this.#add(s3Port, "S3", this.#upToDate(this.#s3.handlers(client)));
-    return { imdsUrl: imds.url, s3Url: s3.url };
+    const endpoints = Object.freeze({ imdsUrl: imds.url, s3Url: s3.url });
+    this.#endpoints.set(client, endpoints);
+    return endpoints;
   }
 
   async #add(port: number, what: string, handlers: Handlers): Promise<Listening> {
-    if (this.#closing !== undefined) throw new ClosedError("this simulator is closed: start another one");
+    this.#assertOpen();
     const listening = await listen(port, what, handlers);
     this.#listening.push(listening);
+    // Closed while the port was being opened: `close` has not seen this one.
+    if (this.#closing !== undefined) await listening.close();
+    this.#assertOpen();
     return listening;
+  }
+
+  #endpointsOf(client: string): Endpoints {
+    const endpoints = this.#endpoints.get(client);
+    if (endpoints !== undefined) return endpoints;
+    const message = `is ${JSON.stringify(client)}: expected one of ${[...this.#endpoints.keys()].join(", ")}, or openEndpoints first`;
+    throw new InvalidInputError("environment", [{ field: "client", message }]);
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw new ClosedError("this simulator is closed: start another one");
   }
 
   /** A revocation that is due must have happened before S3 judges anybody. */
@@ -182,6 +206,20 @@ class LoopbackSimulator implements Simulator {
     this.#imds.close();
     await Promise.all(this.#listening.map((listening) => listening.close()));
   }
+}
+
+/** What those faults do that change what is known; the others are looked up when a request comes. */
+function effectsOn(role: InstanceRole, imds: ImdsService): FaultEffects {
+  return {
+    began(name, at) {
+      if (name === "session-tokens-forgotten") imds.forgetSessionTokens();
+      if (name === "credentials-revoked") role.revoke(at);
+      if (name === "credentials-stuck") role.hold(at);
+    },
+    ended(name, at) {
+      if (name === "credentials-stuck") role.release(at);
+    },
+  };
 }
 
 function maxSkewMs(clock: Clock): number {

@@ -16,8 +16,14 @@ export function followClock(clock: Clock): () => void {
     get: (target, property, receiver) => (property === "now" ? now : Reflect.get(target, property, receiver)),
   });
   const now = () => Math.floor(clock.now());
-  globalThis.Date = VirtualDate;
+  install(VirtualDate);
   return () => {
-    if (globalThis.Date === VirtualDate) globalThis.Date = RealDate;
+    if (globalThis.Date === VirtualDate) install(RealDate);
   };
+}
+
+/** Both classes share one prototype, whose `constructor` is how some code asks whether a value is a date. */
+function install(date: DateConstructor): void {
+  globalThis.Date = date;
+  Object.defineProperty(date.prototype, "constructor", { value: date });
 }

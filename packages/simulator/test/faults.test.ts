@@ -1,5 +1,5 @@
 import { HeadBucketCommand, ListBucketsCommand, PutObjectCommand } from "@aws-sdk/client-s3";
-import { InvalidInputError } from "@evertoken/core";
+import { ClosedError, InvalidInputError } from "@evertoken/core";
 import { FAULTS, type FaultName, startSimulator } from "@evertoken/simulator";
 import { describe, expect, it } from "vitest";
 import { CREDENTIALS, HOUR, identityOf, imdsOf, s3Of, simulated } from "./instance.js";
@@ -137,6 +137,35 @@ describe("credentials-stuck", () => {
   });
 });
 
+describe("credentials-stuck on a timeline", () => {
+  it("holds what was current at its start, even if nobody had asked for that", async () => {
+    const { imds, clock } = await simulated({
+      timeline: [{ fault: "credentials-stuck", fromHours: 5, toHours: 8 }],
+    });
+    const startedAt = clock.now();
+
+    await clock.advance(7 * HOUR);
+    const { Expiration: expiration } = await imds.credentials();
+
+    // Rotated last in the hour before the fault began.
+    const hours = (Date.parse(expiration) - startedAt) / HOUR;
+    expect(hours).toBeGreaterThan(9.8);
+    expect(hours).toBeLessThanOrEqual(11);
+  });
+
+  it("ends with a rotation, whether or not anybody asked meanwhile", async () => {
+    const { imds, clock } = await simulated({
+      timeline: [{ fault: "credentials-stuck", fromHours: 5, toHours: 8 }],
+    });
+    const startedAt = clock.now();
+
+    await clock.advance(8.5 * HOUR);
+    const { Expiration: expiration } = await imds.credentials();
+
+    expect((Date.parse(expiration) - startedAt) / HOUR).toBeCloseTo(14, 2);
+  });
+});
+
 describe("a timeline", () => {
   it("begins and ends faults at their hours, whether or not anybody asks, and tells", async () => {
     const { simulator, clock } = await simulated({
@@ -198,6 +227,13 @@ describe("starting a fault", () => {
     const { simulator } = await simulated();
 
     expect(() => simulator.fault("imds-dwon" as FaultName)).toThrow(/expected one of imds-down/);
+  });
+
+  it("in a simulator that is closed is refused", async () => {
+    const { simulator } = await simulated();
+    await simulator.close();
+
+    expect(() => simulator.fault("imds-down")).toThrow(ClosedError);
   });
 
   it("with an option that means nothing to it is refused", async () => {

@@ -81,8 +81,12 @@ describe("any other request", () => {
     ["/latest/meta-data/placement/region", "us-east-1"],
     ["/latest/meta-data/placement/availability-zone", "us-east-1a"],
     ["/latest/meta-data/instance-id", expect.stringMatching(/^i-0[0-9a-f]{16}$/)],
+    ["/latest/meta-data/instance-type", expect.stringMatching(/^\w+\.\w+$/)],
     [ROLES, "evertoken-role"],
     [ROLES.slice(0, -1), "evertoken-role"],
+    ["/latest/meta-data/iam/security-credentials-extended/", "evertoken-role"],
+    ["/latest/meta-data/iam/security-credentials-extended", "evertoken-role"],
+    ["/latest/meta-data/", "iam/\ninstance-id\ninstance-type\nlocal-ipv4\nplacement/"],
     ["/latest/meta-data/placement/", "availability-zone\nregion"],
     ["/latest/meta-data/iam/", "info\nsecurity-credentials/"],
     ["/latest/", "dynamic/\nmeta-data/"],
@@ -98,7 +102,25 @@ describe("any other request", () => {
   it.each(["/latest/meta-data/nothing", `${ROLES}another-role`, "/nothing"])("for %s is answered 404", async (path) => {
     const { imds } = await simulated();
 
-    expect((await imds.get(path)).status).toBe(404);
+    const answer = await imds.get(path);
+
+    expect(answer.status).toBe(404);
+    expect(await answer.text()).toContain("<title>404 - Not Found</title>");
+  });
+
+  it("for the identity document and the profile tells of one and the same instance", async () => {
+    const { imds } = await simulated({ region: "eu-central-1" });
+
+    const document = await (await imds.get("/latest/dynamic/instance-identity/document")).json();
+    const profile = await (await imds.get("/latest/meta-data/iam/info")).json();
+
+    const { accountId, instanceId } = document as { accountId: string; instanceId: string };
+    expect(document).toMatchObject({ region: "eu-central-1", availabilityZone: "eu-central-1a" });
+    expect(await (await imds.get("/latest/meta-data/instance-id")).text()).toBe(instanceId);
+    expect(profile).toMatchObject({
+      Code: "Success",
+      InstanceProfileArn: `arn:aws:iam::${accountId}:instance-profile/evertoken-role`,
+    });
   });
 
   it("tells the simulator's time", async () => {
@@ -108,6 +130,7 @@ describe("any other request", () => {
     const answer = await imds.get("/latest/meta-data/instance-id");
 
     expect(answer.headers.get("date")).toBe(new Date(clock.now()).toUTCString());
+    expect(answer.headers.get("server")).toBe("EC2ws");
   });
 });
 
@@ -197,10 +220,13 @@ describe("the role's credentials", () => {
 
 describe("the journal of IMDS", () => {
   it("tells each request, the decision and why", async () => {
-    const { imds, simulator } = await simulated();
+    const { imds, simulator, clock } = await simulated();
     await imds.request("GET", ROLES);
     await imds.credentials();
     await imds.get("/latest/meta-data/nothing", "made-up");
+    const brief = await imds.token(1);
+    await clock.advance(1000);
+    await imds.get("/latest/meta-data/placement/region", brief);
 
     const lines = simulator.journal
       .entries()
@@ -211,6 +237,8 @@ describe("the journal of IMDS", () => {
       ["token", 200, "ok", undefined],
       ["credentials", 200, "ok", 1],
       ["nothing", 401, "session token unknown", undefined],
+      ["token", 200, "ok", undefined],
+      ["region", 401, "session token expired", undefined],
     ]);
   });
 

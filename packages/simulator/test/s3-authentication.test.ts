@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import { HeadObjectCommand, ListBucketsCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import type { Simulator } from "@evertoken/simulator";
 import { describe, expect, it } from "vitest";
+import { dechunk } from "../src/s3/chunked.js";
 import { SigningKeys, signatureOf } from "../src/s3/signature.js";
 import { type Document, identityOf, imdsOf, s3Of, simulated } from "./instance.js";
 
@@ -37,6 +38,72 @@ describe("the signature", () => {
 
     expect(getObject).toBe("f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41");
     expect(listObjects).toBe("34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7");
+  });
+});
+
+describe("the signatures of chunks", () => {
+  // https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html and …/sigv4-streaming-trailers.html
+  const timestamp = "20130524T000000Z";
+  const key = new SigningKeys().get(
+    "AKIAIOSFODNN7EXAMPLE",
+    "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    "20130524",
+    "us-east-1",
+  );
+  const context = { key, timestamp, scope: "20130524/us-east-1/s3/aws4_request" };
+  const seedOf = (payloadHash: string, more: Record<string, string>) => {
+    const headers = {
+      host: "s3.amazonaws.com",
+      "content-encoding": "aws-chunked",
+      "x-amz-content-sha256": payloadHash,
+      "x-amz-date": timestamp,
+      "x-amz-decoded-content-length": "66560",
+      "x-amz-storage-class": "REDUCED_REDUNDANCY",
+      ...more,
+    };
+    const request = { method: "PUT", url: "/examplebucket/chunkObject.txt", headers, timestamp, payloadHash };
+    return signatureOf(request, Object.keys(headers).sort(), context);
+  };
+  const frame = (signatures: string[], end: string) => {
+    const sizes = [65_536, 1024, 0];
+    const chunks = sizes.map((size, at) => {
+      const head = `${size.toString(16)};chunk-signature=${signatures[at]}\r\n`;
+      return `${head}${"a".repeat(size)}${size === 0 ? "" : "\r\n"}`;
+    });
+    return Buffer.from(`${chunks.join("")}${end}\r\n`);
+  };
+
+  it("are those of AWS's published example", () => {
+    const payloadHash = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD";
+    const seedSignature = seedOf(payloadHash, { "content-length": "66824" });
+    const framed = frame(
+      [
+        "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648",
+        "0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497",
+        "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9",
+      ],
+      "",
+    );
+
+    expect(seedSignature).toBe("4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9");
+    expect(dechunk(framed, { payloadHash, seedSignature, context }, undefined).content).toHaveLength(66_560);
+  });
+
+  it("are those of AWS's published example with a trailer", () => {
+    const payloadHash = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER";
+    const trailer = "x-amz-checksum-crc32c";
+    const seedSignature = seedOf(payloadHash, { "x-amz-trailer": trailer });
+    const framed = frame(
+      [
+        "b474d8862b1487a5145d686f57f013e54db672cee1c953b3010fb58501ef5aa2",
+        "1c1344b170168f8e65b41376b44b20fe354e373826ccbbe2c1d40a8cae51e5c7",
+        "2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992",
+      ],
+      `${trailer}:sOO8/Q==\r\nx-amz-trailer-signature:d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435\r\n`,
+    );
+
+    expect(seedSignature).toBe("106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e");
+    expect(dechunk(framed, { payloadHash, seedSignature, context }, trailer).trailers[trailer]).toBe("sOO8/Q==");
   });
 });
 

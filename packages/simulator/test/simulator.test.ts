@@ -1,8 +1,12 @@
+import { execFile as execFileWithCallback } from "node:child_process";
+import { promisify } from "node:util";
 import { GetObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { ClosedError, InvalidInputError, VirtualClock } from "@evertoken/core";
 import { PortInUseError, startSimulator } from "@evertoken/simulator";
 import { describe, expect, it } from "vitest";
 import { imdsOf, s3Of, simulated } from "./instance.js";
+
+const execFile = promisify(execFileWithCallback);
 
 describe("starting a simulator", () => {
   it("takes free ports, so that many run side by side", async () => {
@@ -24,6 +28,31 @@ describe("starting a simulator", () => {
     await expect(second).rejects.toThrow(`port ${port} for S3 is in use`);
   });
 
+  it("gives back the port that it had when the other is in use", async () => {
+    const { simulator } = await simulated();
+    const free = await simulated();
+    const imdsPort = Number(new URL(free.simulator.imdsUrl).port);
+    await free.simulator.close();
+
+    await expect(startSimulator({ imdsPort, s3Port: Number(new URL(simulator.s3Url).port) })).rejects.toThrow(
+      PortInUseError,
+    );
+
+    const { simulator: second } = await simulated({ imdsPort });
+    expect(second.imdsUrl).toBe(free.simulator.imdsUrl);
+  });
+
+  it("with short credentials rotates them well before their end", async () => {
+    const { imds, clock } = await simulated({ credentialLifetimeMs: 20 * 60_000 });
+    for (let minute = 0; minute < 120; minute++) {
+      const { Expiration: expiration } = await imds.credentials();
+
+      // EC2 promises five minutes.
+      expect(Date.parse(expiration) - clock.now()).toBeGreaterThan(5 * 60_000);
+      await clock.advance(60_000);
+    }
+  });
+
   it("tells the environment in which an AWS SDK finds it", async () => {
     const { simulator } = await simulated({ region: "eu-central-1" });
 
@@ -38,6 +67,7 @@ describe("starting a simulator", () => {
     [{ imdsPort: 65_536 }, "imdsPort is 65536"],
     [{ s3Port: -1 }, "s3Port is -1"],
     [{ speed: 0 }, "speed is 0"],
+    [{ clock: {} }, "clock must be a Clock"],
     [{ speed: 2, clock: new VirtualClock() }, "speed is given together with clock"],
     [{ credentialLifetimeMs: -5 }, "credentialLifetimeMs is -5"],
     [{ credentialLifetimeMs: 60_000, rotationIntervalMs: 90_000 }, "rotationIntervalMs is 90000: expected at most"],
@@ -69,7 +99,50 @@ describe("further endpoints", () => {
   });
 });
 
+describe("the environment of further endpoints", () => {
+  it("leads to them", async () => {
+    const { simulator } = await simulated();
+    const lane = await simulator.openEndpoints("lane");
+
+    expect(simulator.environment("lane")).toEqual({
+      AWS_EC2_METADATA_SERVICE_ENDPOINT: lane.imdsUrl,
+      AWS_ENDPOINT_URL_S3: lane.s3Url,
+      AWS_REGION: "us-east-1",
+    });
+  });
+
+  it("of a client that has none is refused with the clients there are", async () => {
+    const { simulator } = await simulated();
+    await simulator.openEndpoints("lane");
+
+    expect(() => simulator.environment("line")).toThrow('client is "line": expected one of default, lane');
+  });
+
+  it("needs a label to tell the client by", async () => {
+    const { simulator } = await simulated();
+
+    await expect(simulator.openEndpoints("")).rejects.toThrow("openEndpoints: client must not be empty");
+  });
+});
+
 describe("closing a simulator", () => {
+  it("while further endpoints are being opened leaves nothing behind that keeps a process alive", async () => {
+    const program = `
+      import { startSimulator } from "@evertoken/simulator";
+      const simulator = await startSimulator();
+      const opening = simulator.openEndpoints("late").catch((error) => console.log(error.name));
+      await simulator.close();
+      await opening;
+    `;
+
+    const { stdout } = await execFile(process.execPath, ["--input-type=module", "--eval", program], {
+      cwd: import.meta.dirname,
+      timeout: 10_000,
+    });
+
+    expect(stdout.trim()).toBe("ClosedError");
+  });
+
   it("ends all connections and timers, and may be done twice", async () => {
     const { simulator, clock, imds } = await simulated({ timeline: [{ fault: "imds-down", fromHours: 5 }] });
     await imds.token();

@@ -38,7 +38,8 @@ describe("a Date that follows a clock", () => {
     expect(new Date()).toBeInstanceOf(RealDate);
     expect(new RealDate()).toBeInstanceOf(Date);
     expect(Object.prototype.toString.call(new Date())).toBe("[object Date]");
-    expect(new Date().constructor).toBe(RealDate);
+    expect(new Date().constructor).toBe(Date);
+    expect(new RealDate().constructor).toBe(Date);
   });
 
   it("can be subclassed", () => {
@@ -61,6 +62,17 @@ describe("a Date that follows a clock", () => {
   it("goes back to the real one", () => {
     restore();
 
+    expect(Date).toBe(RealDate);
+    expect(new Date().constructor).toBe(RealDate);
+  });
+
+  it("goes back only once: a later one's clock is not taken away", () => {
+    restore();
+    const restoreLater = followClock(new VirtualClock({ startAt: 0 }));
+    restore();
+
+    expect(Date.now()).toBe(0);
+    restoreLater();
     expect(Date).toBe(RealDate);
   });
 });

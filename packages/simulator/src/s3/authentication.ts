@@ -9,7 +9,14 @@ import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { Clock } from "@evertoken/core";
 import type { IssuedCredential, Ledger } from "../ledger.js";
 import { S3Error } from "./errors.js";
-import { isSameSignature, parseAuthorization, type SigningContext, SigningKeys, signatureOf } from "./signature.js";
+import {
+  type Authorization,
+  isSameSignature,
+  parseAuthorization,
+  type SigningContext,
+  SigningKeys,
+  signatureOf,
+} from "./signature.js";
 
 export interface AuthenticationOptions {
   readonly clock: Clock;
@@ -35,26 +42,30 @@ export class Authentication {
     this.#options = options;
   }
 
-  /** @throws S3Error with S3's own code for what is wrong. */
-  authenticate({ method = "", url = "", headers }: IncomingMessage): Authenticated {
+  /**
+   * Who the request says it is from: nothing is believed yet.
+   * @throws S3Error when it does not say so in a way that S3 understands.
+   */
+  claimOf({ url = "", headers }: IncomingMessage): Authorization {
     if (headers.authorization === undefined && /[?&]X-Amz-Signature=/i.test(url)) {
       throw new S3Error("NotImplemented", { message: "Presigned URLs are not implemented by this simulator." });
     }
-    const { accessKeyId, date, region, signedHeaders, signature } = parseAuthorization(headers.authorization);
-    if (region !== this.#options.region) {
+    const claim = parseAuthorization(headers.authorization);
+    if (claim.region !== this.#options.region) {
       throw new S3Error("AuthorizationHeaderMalformed", {
-        message: `The authorization header is malformed; the region '${region}' is wrong; expecting '${this.#options.region}'`,
+        message: `The authorization header is malformed; the region '${claim.region}' is wrong; expecting '${this.#options.region}'`,
         Region: this.#options.region,
       });
     }
+    return claim;
+  }
+
+  /** @throws S3Error with S3's own code for what is wrong. */
+  authenticate({ method = "", url = "", headers }: IncomingMessage, claim: Authorization): Authenticated {
+    const { accessKeyId, date, region, signedHeaders, signature } = claim;
     const credential = this.#judge(accessKeyId, headers);
     const timestamp = this.#timestamp(headers, date);
-    const payloadHash = single(headers, "x-amz-content-sha256");
-    if (payloadHash === undefined) {
-      throw new S3Error("InvalidRequest", {
-        message: "Missing required header for this request: x-amz-content-sha256",
-      });
-    }
+    const payloadHash = payloadHashOf(headers);
     this.#assertSigned(signedHeaders, headers);
     const context: SigningContext = {
       key: this.#keys.get(accessKeyId, credential.secretAccessKey, date, region),
@@ -73,11 +84,10 @@ export class Authentication {
     if (verdict === "unknown" || credential === undefined) {
       throw new S3Error("InvalidAccessKeyId", { AWSAccessKeyId: accessKeyId });
     }
-    const generation = `generation ${credential.generation}`;
-    if (verdict === "wrong-session-token") throw new S3Error("InvalidToken", { reason: generation });
+    if (verdict === "wrong-session-token") throw new S3Error("InvalidToken");
     if (verdict !== "valid") {
       // S3 prints the whole token here; ours is left out, because answers end up in logs.
-      throw new S3Error("ExpiredToken", { reason: `${verdict}, ${generation}`, "Token-0": "(not shown)" });
+      throw new S3Error("ExpiredToken", { reason: verdict, "Token-0": "(not shown)" });
     }
     return credential;
   }
@@ -120,6 +130,24 @@ export class Authentication {
       }
     }
   }
+}
+
+/** Everything that this simulator can verify. Taking another form would be taking a body unverified. */
+const PAYLOAD_HASH =
+  /^(?:[0-9a-f]{64}|UNSIGNED-PAYLOAD|STREAMING-AWS4-HMAC-SHA256-PAYLOAD(?:-TRAILER)?|STREAMING-UNSIGNED-PAYLOAD-TRAILER)$/;
+
+function payloadHashOf(headers: IncomingHttpHeaders): string {
+  const name = "x-amz-content-sha256";
+  const value = single(headers, name);
+  if (value === undefined) {
+    throw new S3Error("InvalidRequest", { message: `Missing required header for this request: ${name}` });
+  }
+  if (PAYLOAD_HASH.test(value)) return value;
+  throw new S3Error("InvalidArgument", {
+    message: `${name} must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.`,
+    ArgumentName: name,
+    ArgumentValue: value,
+  });
 }
 
 export function single(headers: IncomingHttpHeaders, name: string): string | undefined {

@@ -2,14 +2,15 @@
 
 import { S3Error } from "./errors.js";
 import type { S3Answer, S3Request } from "./request.js";
-import type { Bucket, Store } from "./store.js";
+import { type Bucket, OWNER, type Store } from "./store.js";
 import { document, parseDocument, type XmlFields } from "./xml.js";
 
 const MOST_DELETED_AT_ONCE = 1000;
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html */
 export function assertBucketName(name: string): void {
-  const isName = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(name) && !name.includes("..") && !/^[\d.]+$/.test(name);
+  const isName =
+    /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(name) && !name.includes("..") && !/^(\d+\.){3}\d+$/.test(name);
   if (!isName) throw new S3Error("InvalidBucketName", { BucketName: name });
 }
 
@@ -34,7 +35,7 @@ export function listBuckets(store: Store): S3Answer {
   const buckets = store
     .list()
     .map(({ name, createdAt }) => ({ Name: name, CreationDate: new Date(createdAt).toISOString() }));
-  return { status: 200, body: document("ListAllMyBucketsResult", { Buckets: { Bucket: buckets } }) };
+  return { status: 200, body: document("ListAllMyBucketsResult", { Owner: OWNER, Buckets: { Bucket: buckets } }) };
 }
 
 export function getBucketLocation(region: string): S3Answer {
@@ -47,6 +48,11 @@ export function getBucketLocation(region: string): S3Answer {
 }
 
 export function deleteObjects(request: S3Request, bucket: Bucket): S3Answer {
+  if (request.payload.checksum === undefined && request.header("content-md5") === undefined) {
+    throw new S3Error("InvalidRequest", {
+      message: "Missing required header for this request: Content-MD5 OR x-amz-checksum-*",
+    });
+  }
   const list = parseDocument(request.payload.content.toString(), "Delete");
   const objects: unknown = list?.Object;
   if (!Array.isArray(objects) || objects.length > MOST_DELETED_AT_ONCE) throw new S3Error("MalformedXML");

@@ -4,7 +4,9 @@
  */
 
 import { createHash } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
 import { crc32 } from "node:zlib";
+import { S3Error } from "./errors.js";
 
 export type ChecksumAlgorithm = "CRC32" | "CRC32C" | "CRC64NVME" | "SHA1" | "SHA256";
 
@@ -23,7 +25,50 @@ const ALGORITHMS: Readonly<Record<ChecksumAlgorithm, (content: Uint8Array) => Bu
   SHA256: (content) => createHash("sha256").update(content).digest(),
 };
 
-export const CHECKSUM_ALGORITHMS = Object.keys(ALGORITHMS) as ChecksumAlgorithm[];
+const CHECKSUM_ALGORITHMS = Object.keys(ALGORITHMS) as ChecksumAlgorithm[];
+
+const LENGTHS: Readonly<Record<ChecksumAlgorithm, number>> = {
+  CRC32: 4,
+  CRC32C: 4,
+  CRC64NVME: 8,
+  SHA1: 20,
+  SHA256: 32,
+};
+
+const HEADERS = CHECKSUM_ALGORITHMS.map((algorithm) => ({ algorithm, header: checksumHeader(algorithm) }));
+
+/**
+ * The checksum that a request names; whether it is right is not asked here.
+ * @throws S3Error when it cannot be one, or when there are several.
+ */
+export function statedChecksum(headers: IncomingHttpHeaders): Checksum | undefined {
+  let stated: Checksum | undefined;
+  for (const { algorithm, header } of HEADERS) {
+    const value = headers[header];
+    if (value === undefined) continue;
+    if (stated !== undefined)
+      throw new S3Error("InvalidRequest", { message: "Expecting a single x-amz-checksum- header" });
+    const [digest = "", parts] = String(value).split("-");
+    if (Buffer.from(digest, "base64").length !== LENGTHS[algorithm]) {
+      throw new S3Error("InvalidRequest", { message: `Value for ${header} header is invalid.` });
+    }
+    stated = { algorithm, value: String(value), type: parts === undefined ? "FULL_OBJECT" : "COMPOSITE" };
+  }
+  return stated;
+}
+
+/**
+ * The algorithm of that name, as `x-amz-checksum-algorithm` gives it.
+ * @throws S3Error for one that does not exist.
+ */
+export function checksumAlgorithm(name: string | undefined): ChecksumAlgorithm | undefined {
+  if (name === undefined) return undefined;
+  const known = CHECKSUM_ALGORITHMS.find((algorithm) => algorithm === name);
+  if (known !== undefined) return known;
+  throw new S3Error("InvalidRequest", {
+    message: `Checksum algorithm provided is unsupported. Please try again with any of the valid types: [${CHECKSUM_ALGORITHMS.join(", ")}]`,
+  });
+}
 
 /** `x-amz-checksum-crc32` */
 export function checksumHeader(algorithm: ChecksumAlgorithm): string {

@@ -22,10 +22,10 @@ export function assertReadable(request: S3Request, object: StoredObject): void {
     }
   }
   if (ifNoneMatch !== undefined) {
-    if (matches(ifNoneMatch, object)) throw new S3Error("NotModified");
+    if (matches(ifNoneMatch, object)) throw new S3Error("NotModified", { ETag: object.etag });
   } else {
     const since = instantOf(request.header("if-modified-since"));
-    if (since !== undefined && modifiedAt <= since) throw new S3Error("NotModified");
+    if (since !== undefined && modifiedAt <= since) throw new S3Error("NotModified", { ETag: object.etag });
   }
 }
 
@@ -36,7 +36,10 @@ export function assertWritable(request: S3Request, existing: StoredObject | unde
     if (existing === undefined) throw new S3Error("NoSuchKey");
     if (!matches(ifMatch, existing)) throw new S3Error("PreconditionFailed", { Condition: "If-Match" });
   }
-  if (request.header("if-none-match") === "*" && existing !== undefined) {
+  const ifNoneMatch = request.header("if-none-match");
+  if (ifNoneMatch !== undefined && ifNoneMatch !== "*")
+    throw new S3Error("NotImplemented", { Header: "If-None-Match" });
+  if (ifNoneMatch === "*" && existing !== undefined) {
     throw new S3Error("PreconditionFailed", { Condition: "If-None-Match" });
   }
 }

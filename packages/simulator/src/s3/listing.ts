@@ -6,7 +6,7 @@
 import { S3Error } from "./errors.js";
 import type { S3Answer, S3Request } from "./request.js";
 import { encode } from "./signature.js";
-import type { Bucket } from "./store.js";
+import { type Bucket, OWNER } from "./store.js";
 import { document, type XmlFields } from "./xml.js";
 
 const LARGEST_PAGE = 1000;
@@ -72,6 +72,9 @@ function selectionOf(request: S3Request, after: string): Selection {
 function commonFields(request: S3Request, bucket: Bucket, selection: Selection, page: Page): XmlFields {
   const { prefix, delimiter, maxKeys } = selection;
   const encoded = encodingOf(request);
+  // Version 1 always tells it, version 2 when asked.
+  const tellsOwner = request.param("list-type") !== "2" || request.param("fetch-owner") === "true";
+  const owner = tellsOwner ? { Owner: OWNER } : {};
   return {
     Name: bucket.name,
     Prefix: encoded(prefix),
@@ -79,7 +82,7 @@ function commonFields(request: S3Request, bucket: Bucket, selection: Selection, 
     MaxKeys: maxKeys,
     EncodingType: request.param("encoding-type"),
     IsTruncated: page.next !== undefined,
-    Contents: page.keys.map((key) => contentsOf(bucket, key, encoded)),
+    Contents: page.keys.map((key) => ({ ...contentsOf(bucket, key, encoded), ...owner })),
     CommonPrefixes: page.prefixes.map((common) => ({ Prefix: encoded(common) })),
   };
 }

@@ -3,10 +3,10 @@
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html for the limits
  */
 
-import { CHECKSUM_ALGORITHMS, type Checksum, compositeChecksum } from "./checksums.js";
+import { type Checksum, checksumAlgorithm, compositeChecksum } from "./checksums.js";
 import { assertWritable } from "./conditions.js";
 import { S3Error } from "./errors.js";
-import { checksumHeaders, copySource, encryption, rangeOf, wholeChecksum } from "./objects.js";
+import { checksumFields, checksumHeaders, copySource, encryption, wholeChecksum } from "./objects.js";
 import type { S3Answer, S3Request } from "./request.js";
 import { type Bucket, etagOf, multipartEtag, type Store, type StoredPart, type Upload } from "./store.js";
 import { document, parseDocument, type XmlFields } from "./xml.js";
@@ -17,16 +17,16 @@ const MAX_PARTS = 10_000;
 const SMALLEST_PART_BYTES = 5 * 1024 * 1024;
 
 export function createUpload(request: S3Request, bucket: Bucket, key: string, id: string, now: number): S3Answer {
-  const algorithm = request.header("x-amz-checksum-algorithm");
+  const algorithm = checksumAlgorithm(request.header("x-amz-checksum-algorithm"));
   const type = request.header("x-amz-checksum-type");
-  const checksumType =
+  const checksumType: Checksum["type"] =
     type === "FULL_OBJECT" || (type === undefined && algorithm === "CRC64NVME") ? "FULL_OBJECT" : "COMPOSITE";
   bucket.uploads.set(id, {
     id,
     key,
     startedAt: now,
     headers: request.objectHeaders(),
-    checksumType: algorithm === undefined ? undefined : checksumType,
+    checksum: algorithm === undefined ? undefined : { algorithm, type: checksumType },
     parts: new Map(),
   });
   return {
@@ -52,15 +52,33 @@ export function uploadPart(request: S3Request, bucket: Bucket, key: string, now:
 export function copyPart(request: S3Request, store: Store, bucket: Bucket, key: string, now: number): S3Answer {
   const upload = find(request, bucket, key);
   const source = copySource(request, store);
-  const range = rangeOf(request.header("x-amz-copy-source-range"), source.content.length);
-  const content = range === undefined ? source.content : source.content.subarray(range[0], range[1] + 1);
-  const part: StoredPart = { content, etag: etagOf(content), modifiedAt: now, checksum: undefined };
+  const content = copiedRange(request, source.content);
+  // Nobody sent a checksum along, so it is reckoned here, for that of the whole is made of those of the parts.
+  const checksum = upload.checksum && wholeChecksum(upload.checksum.algorithm, content);
+  const part: StoredPart = { content, etag: etagOf(content), modifiedAt: now, checksum };
   upload.parts.set(partNumber(request), part);
   return {
     status: 200,
     headers: encryption,
-    body: document("CopyPartResult", { ETag: part.etag, LastModified: new Date(now).toISOString() }),
+    body: document("CopyPartResult", {
+      ETag: part.etag,
+      LastModified: new Date(now).toISOString(),
+      ...checksumFields(checksum),
+    }),
   };
+}
+
+/** Unlike the range of a GET it must lie within the source, with both ends named. */
+function copiedRange(request: S3Request, content: Buffer): Buffer {
+  const header = request.header("x-amz-copy-source-range");
+  if (header === undefined) return content;
+  const [, first = Number.NaN, last = Number.NaN] = (/^bytes=(\d+)-(\d+)$/.exec(header) ?? []).map(Number);
+  if (first <= last && last < content.length) return content.subarray(first, last + 1);
+  throw new S3Error("InvalidArgument", {
+    message: `Range specified is not valid for source object of size: ${content.length}`,
+    ArgumentName: "x-amz-copy-source-range",
+    ArgumentValue: header,
+  });
 }
 
 export function listParts(request: S3Request, bucket: Bucket, key: string): S3Answer {
@@ -118,10 +136,10 @@ export function completeUpload(request: S3Request, bucket: Bucket, key: string, 
   const parts = chosenParts(request, upload);
   const content = Buffer.concat(parts.map((part) => part.content));
   const checksum = wholeOf(upload, parts, content);
+  assertStated(request.payload.checksum, content);
   const etag = multipartEtag(parts);
   bucket.put(key, { content, etag, modifiedAt: now, headers: upload.headers, checksum });
   bucket.uploads.delete(upload.id);
-  const told = checksum && { [`Checksum${checksum.algorithm}`]: checksum.value, ChecksumType: checksum.type };
   return {
     status: 200,
     headers: encryption,
@@ -130,7 +148,7 @@ export function completeUpload(request: S3Request, bucket: Bucket, key: string, 
       Bucket: bucket.name,
       Key: key,
       ETag: etag,
-      ...told,
+      ...checksumFields(checksum),
     }),
   };
 }
@@ -140,13 +158,13 @@ function chosenParts(request: S3Request, upload: Upload): StoredPart[] {
   const listed = parseDocument(request.payload.content.toString(), "CompleteMultipartUpload")?.Part;
   if (!Array.isArray(listed) || listed.length === 0) throw new S3Error("MalformedXML");
   let previous = 0;
-  const parts = listed.map((listing: { PartNumber?: string; ETag?: string }) => {
-    const number = Number(listing.PartNumber);
+  const parts = listed.map((listing: Readonly<Record<string, unknown>>) => {
+    const number = Number(textOf(listing, "PartNumber"));
     if (number <= previous) throw new S3Error("InvalidPartOrder");
     previous = number;
     const part = upload.parts.get(number);
-    const etag = (listing.ETag ?? "").replaceAll("&quot;", '"').replace(/^"?([^"]*)"?$/, '"$1"');
-    if (part === undefined || part.etag !== etag) throw new S3Error("InvalidPart");
+    const etag = textOf(listing, "ETag").replace(/^"?([^"]*)"?$/, '"$1"');
+    if (part === undefined || part.etag !== etag || !hasStatedChecksum(part, listing)) throw new S3Error("InvalidPart");
     return part;
   });
   const small = parts.slice(0, -1).find(({ content }) => content.length < SMALLEST_PART_BYTES);
@@ -159,13 +177,33 @@ function chosenParts(request: S3Request, upload: Upload): StoredPart[] {
   return parts;
 }
 
+function textOf(listing: Readonly<Record<string, unknown>>, name: string): string {
+  const text = listing[name];
+  if (typeof text !== "string") throw new S3Error("MalformedXML");
+  return text.trim();
+}
+
+/** The list may repeat the parts' checksums: then they must be right. */
+function hasStatedChecksum({ checksum }: StoredPart, listing: Readonly<Record<string, unknown>>): boolean {
+  const stated = checksum && listing[`Checksum${checksum.algorithm}`];
+  return stated === undefined || stated === checksum?.value;
+}
+
 /** The checksum of the whole, where one was asked for when the upload began. */
-function wholeOf(upload: Upload, parts: readonly StoredPart[], content: Buffer): Checksum | undefined {
-  const algorithm = CHECKSUM_ALGORITHMS.find((name) => parts[0]?.checksum?.algorithm === name);
-  if (algorithm === undefined || upload.checksumType === undefined) return undefined;
-  if (upload.checksumType === "FULL_OBJECT") return wholeChecksum(algorithm, content);
-  const values = parts.map(({ checksum }) => checksum?.value);
+function wholeOf({ checksum }: Upload, parts: readonly StoredPart[], content: Buffer): Checksum | undefined {
+  if (checksum === undefined) return undefined;
+  const { algorithm, type } = checksum;
+  if (type === "FULL_OBJECT") return wholeChecksum(algorithm, content);
+  const values = parts.map((part) => (part.checksum?.algorithm === algorithm ? part.checksum.value : undefined));
   return values.every((value) => value !== undefined) ? compositeChecksum(algorithm, values) : undefined;
+}
+
+/** Who completes an upload may say what the whole must come to. */
+function assertStated(stated: Checksum | undefined, content: Buffer): void {
+  if (stated?.type !== "FULL_OBJECT" || wholeChecksum(stated.algorithm, content).value === stated.value) return;
+  throw new S3Error("BadDigest", {
+    message: `The ${stated.algorithm} you specified did not match the calculated checksum.`,
+  });
 }
 
 function find(request: S3Request, bucket: Bucket, key: string): Upload {

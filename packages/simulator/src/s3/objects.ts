@@ -1,6 +1,6 @@
 /** Operations on one object: put, get, head, delete, copy. */
 
-import { CHECKSUM_ALGORITHMS, type Checksum, type ChecksumAlgorithm, checksumHeader, checksumOf } from "./checksums.js";
+import { type Checksum, type ChecksumAlgorithm, checksumAlgorithm, checksumHeader, checksumOf } from "./checksums.js";
 import { assertReadable, assertWritable } from "./conditions.js";
 import { S3Error } from "./errors.js";
 import type { S3Answer, S3Request } from "./request.js";
@@ -54,23 +54,31 @@ export function copyObject(request: S3Request, store: Store, bucket: Bucket, key
   const source = copySource(request, store);
   assertWritable(request, bucket.get(key));
   const replaced = request.header("x-amz-metadata-directive") === "REPLACE";
-  const algorithm = CHECKSUM_ALGORITHMS.find((name) => name === request.header("x-amz-checksum-algorithm"));
-  const checksum = algorithm === undefined ? source.checksum : wholeChecksum(algorithm, source.content);
+  if (source === bucket.get(key) && !replaced) throw new S3Error("InvalidRequest", { message: COPY_OF_ITSELF });
+  const algorithm = checksumAlgorithm(request.header("x-amz-checksum-algorithm")) ?? source.checksum?.algorithm;
   const object: StoredObject = {
     ...source,
-    // Whole again, of however many parts the source was made.
+    // Whole again, of however many parts the source was made: its etag and checksum are not those of parts.
     etag: etagOf(source.content),
     modifiedAt: now,
     headers: replaced ? request.objectHeaders() : source.headers,
-    checksum,
+    checksum: algorithm === undefined ? undefined : wholeChecksum(algorithm, source.content),
   };
   bucket.put(key, object);
   return {
     status: 200,
     headers: encryption,
-    body: document("CopyObjectResult", { ETag: object.etag, LastModified: new Date(now).toISOString() }),
+    body: document("CopyObjectResult", {
+      ETag: object.etag,
+      LastModified: new Date(now).toISOString(),
+      ...checksumFields(object.checksum),
+    }),
   };
 }
+
+const COPY_OF_ITSELF =
+  "This copy request is illegal because it is trying to copy an object to itself without changing the object's " +
+  "metadata, storage class, website redirect location or encryption attributes.";
 
 /** The object that `x-amz-copy-source` names, on the conditions that come with it. */
 export function copySource(request: S3Request, store: Store): StoredObject {
@@ -100,6 +108,13 @@ export function checksumHeaders(checksum: Checksum | undefined): Record<string, 
   return { [checksumHeader(checksum.algorithm)]: checksum.value, "x-amz-checksum-type": checksum.type };
 }
 
+/** The same in the body of an answer. */
+export function checksumFields(checksum: Checksum | undefined): Record<string, string> {
+  return checksum === undefined
+    ? {}
+    : { [`Checksum${checksum.algorithm}`]: checksum.value, ChecksumType: checksum.type };
+}
+
 /** S3 encrypts everything since 2023, and says so. */
 export const encryption = { "x-amz-server-side-encryption": "AES256" } as const;
 
@@ -124,10 +139,21 @@ function overrides(request: S3Request): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const name of OVERRIDABLE) {
     const value = request.param(`response-${name}`);
-    if (value !== undefined) headers[name] = value;
+    if (value === undefined) continue;
+    if (!HEADER_VALUE.test(value)) {
+      throw new S3Error("InvalidArgument", {
+        message: "Header value cannot be represented using ISO-8859-1.",
+        ArgumentName: `response-${name}`,
+        ArgumentValue: value,
+      });
+    }
+    headers[name] = value;
   }
   return headers;
 }
+
+/** What can stand in a header at all: visible Latin-1, spaces and tabs. */
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 const OVERRIDABLE = [
   "cache-control",
@@ -139,7 +165,7 @@ const OVERRIDABLE = [
 ] as const;
 
 /** First and last byte; undefined for the whole, also when the header is none that S3 knows (several ranges, say). */
-export function rangeOf(header: string | undefined, size: number): readonly [first: number, last: number] | undefined {
+function rangeOf(header: string | undefined, size: number): readonly [first: number, last: number] | undefined {
   const parts = /^bytes=(\d*)-(\d*)$/.exec(header ?? "");
   if (parts === null || (parts[1] === "" && parts[2] === "")) return undefined;
   const [, from = "", to = ""] = parts;

@@ -4,9 +4,9 @@
  */
 
 import { createHash } from "node:crypto";
-import type { IncomingMessage } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { type Authenticated, single } from "./authentication.js";
-import { CHECKSUM_ALGORITHMS, type Checksum, checksumHeader, checksumOf } from "./checksums.js";
+import { type Checksum, checksumOf, statedChecksum } from "./checksums.js";
 import { dechunk } from "./chunked.js";
 import { S3Error } from "./errors.js";
 import { isSameSignature, sha256Hex } from "./signature.js";
@@ -14,24 +14,49 @@ import { isSameSignature, sha256Hex } from "./signature.js";
 /** S3's own limit for one PUT is 5 GiB; one process's memory is a nearer one. */
 const MAX_BODY_BYTES = 1 << 30;
 
+const EMPTY = Buffer.alloc(0);
+
 export interface Payload {
   readonly content: Buffer;
-  /** The checksum that was sent along and that is right. */
+  /** The checksum that was sent along. It is right, unless it is one of an object that is not this body. */
   readonly checksum: Checksum | undefined;
 }
 
-/** @throws S3Error when the body is not what the headers said. */
-export async function readPayload(incoming: IncomingMessage, authenticated: Authenticated): Promise<Payload> {
+/**
+ * Judges the size by the headers, so that a body that cannot be taken is not even sent.
+ * @throws S3Error when there is no size, or too large a one.
+ */
+export function assertSize({ method, headers }: IncomingMessage, { payloadHash }: Authenticated): void {
+  const streams = payloadHash.startsWith("STREAMING-");
+  const size = streams ? single(headers, "x-amz-decoded-content-length") : headers["content-length"];
+  if (size === undefined && (streams || method === "PUT")) {
+    if (streams || headers["transfer-encoding"] === undefined) throw new S3Error("MissingContentLength");
+    throw new S3Error("NotImplemented", {
+      message: "A header you provided implies functionality that is not implemented",
+      Header: "Transfer-Encoding",
+    });
+  }
+  if (size !== undefined && !/^\d{1,15}$/.test(size)) throw new S3Error("MissingContentLength");
+  if (Math.max(Number(size ?? 0), Number(headers["content-length"] ?? 0)) > MAX_BODY_BYTES) throw tooLarge();
+}
+
+/**
+ * @param isOfBody whether the checksum in the headers is that of this body, not of an object that it speaks of.
+ * @throws S3Error when the body is not what the headers said; any other error when the client went away.
+ */
+export async function readPayload(
+  incoming: IncomingMessage,
+  authenticated: Authenticated,
+  isOfBody: boolean,
+): Promise<Payload> {
   const { headers } = incoming;
-  const hasLength = headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined;
-  if (!hasLength && incoming.method === "PUT") throw new S3Error("MissingContentLength");
-  const raw = await readAll(incoming);
+  const hasBody = headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0";
+  const raw = hasBody ? await readAll(incoming) : EMPTY;
   const { payloadHash } = authenticated;
   if (payloadHash.startsWith("STREAMING-")) {
-    const { content, trailers } = dechunk(raw, authenticated);
-    const decodedLength = single(headers, "x-amz-decoded-content-length");
-    if (decodedLength !== undefined && Number(decodedLength) !== content.length) throw new S3Error("IncompleteBody");
-    return { content, checksum: verified(content, { ...headers, ...trailers }) };
+    const { content, trailers } = dechunk(raw, authenticated, single(headers, "x-amz-trailer"));
+    if (Number(single(headers, "x-amz-decoded-content-length")) !== content.length) throw new S3Error("IncompleteBody");
+    return { content, checksum: verified(content, { ...headers, ...trailers }, isOfBody) };
   }
   if (payloadHash !== "UNSIGNED-PAYLOAD") {
     const computed = sha256Hex(raw);
@@ -42,36 +67,44 @@ export async function readPayload(incoming: IncomingMessage, authenticated: Auth
       });
     }
   }
-  return { content: raw, checksum: verified(raw, headers) };
+  return { content: raw, checksum: verified(raw, headers, isOfBody) };
 }
 
-async function readAll(incoming: IncomingMessage): Promise<Buffer> {
-  if (Number(incoming.headers["content-length"] ?? 0) > MAX_BODY_BYTES) throw new S3Error("EntityTooLarge");
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of incoming as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MAX_BODY_BYTES) throw new S3Error("EntityTooLarge");
-    chunks.push(chunk);
-  }
-  return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
+/** By hand: an asynchronous iterator would cut the connection when it is left early, and costs more than a small body. */
+function readAll(incoming: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    incoming.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= MAX_BODY_BYTES) {
+        chunks.push(chunk);
+        return;
+      }
+      chunks.length = 0;
+      reject(tooLarge());
+    });
+    incoming.once("end", () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
+    // After the end this changes nothing any more.
+    incoming.once("close", () => reject(new Error("the client went away before its body was complete")));
+  });
 }
 
-function verified(content: Buffer, headers: IncomingMessage["headers"]): Checksum | undefined {
+function tooLarge(): S3Error {
+  return new S3Error("EntityTooLarge", { MaxSizeAllowed: String(MAX_BODY_BYTES) });
+}
+
+function verified(content: Buffer, headers: IncomingHttpHeaders, isOfBody: boolean): Checksum | undefined {
   const md5 = single(headers, "content-md5");
   if (md5 !== undefined) {
     if (Buffer.from(md5, "base64").length !== 16) throw new S3Error("InvalidDigest");
     if (createHash("md5").update(content).digest("base64") !== md5) throw new S3Error("BadDigest");
   }
-  for (const algorithm of CHECKSUM_ALGORITHMS) {
-    const value = single(headers, checksumHeader(algorithm));
-    if (value === undefined) continue;
-    if (checksumOf(algorithm, content) !== value) {
-      throw new S3Error("BadDigest", {
-        message: `The ${algorithm} you specified did not match the calculated checksum.`,
-      });
-    }
-    return { algorithm, value, type: "FULL_OBJECT" };
+  const stated = statedChecksum(headers);
+  if (stated !== undefined && isOfBody && checksumOf(stated.algorithm, content) !== stated.value) {
+    throw new S3Error("BadDigest", {
+      message: `The ${stated.algorithm} you specified did not match the calculated checksum.`,
+    });
   }
-  return undefined;
+  return stated;
 }

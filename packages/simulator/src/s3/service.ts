@@ -12,10 +12,11 @@ import type { Ledger } from "../ledger.js";
 import { type Authenticated, Authentication } from "./authentication.js";
 import { S3Error } from "./errors.js";
 import { operationOf, perform } from "./operations.js";
-import { readPayload } from "./payload.js";
+import { assertSize, readPayload } from "./payload.js";
 import { type S3Answer, S3Request, type Target, targetOf } from "./request.js";
 import { splitUrl } from "./signature.js";
 import { Store } from "./store.js";
+import { endPatiently, isWorthClosing } from "./unread.js";
 
 export interface S3ServiceOptions {
   readonly clock: Clock;
@@ -60,8 +61,7 @@ export class S3Service {
   /** Handlers for one endpoint of a `node:http` server; the journal calls who asks through it `client`. */
   handlers(client: string): S3Handlers {
     const serve = (asksFirst: boolean) => (incoming: IncomingMessage, outgoing: ServerResponse) => {
-      // The client went away in the middle: there is nobody to answer.
-      this.#serve(client, asksFirst, incoming, outgoing).catch(() => outgoing.destroy());
+      this.#serve(client, asksFirst, incoming, outgoing).catch((error) => outgoing.destroy(error));
     };
     return { request: serve(false), checkContinue: serve(true) };
   }
@@ -79,21 +79,25 @@ export class S3Service {
     try {
       const target = targetOf(incoming);
       progress.operation = operationOf(target, incoming.headers["x-amz-copy-source"] !== undefined);
-      const authenticated = this.#authentication.authenticate(incoming);
-      progress.generation = authenticated.credential.generation;
+      const claim = this.#authentication.claimOf(incoming);
+      progress.generation = this.#options.ledger.find(claim.accessKeyId)?.generation;
+      const authenticated = this.#authentication.authenticate(incoming, claim);
+      assertSize(incoming, authenticated);
       if (asksFirst) outgoing.writeContinue();
       continued = true;
       answer = await this.#perform(target, incoming, authenticated, progress);
     } catch (error) {
-      if (incoming.destroyed && !incoming.complete) throw error;
+      if (incoming.destroyed && !incoming.complete) {
+        this.#record(client, incoming, progress, 0, "the client went away");
+        outgoing.destroy();
+        return;
+      }
       const refusal = error instanceof S3Error ? error : new S3Error("InternalError", { reason: String(error) });
       decision = refusal.reason === undefined ? refusal.code : `${refusal.code}: ${refusal.reason}`;
-      answer = this.#refuse(refusal, incoming, progress.requestId);
+      answer = refused(refusal, incoming, progress.requestId);
     }
     this.#record(client, incoming, progress, answer.status, decision);
-    // A body that was never asked for may come all the same: this connection cannot be used again.
-    if (!continued) outgoing.setHeader("connection", "close");
-    this.#write(incoming, outgoing, answer, progress.requestId);
+    this.#write(incoming, outgoing, answer, { requestId: progress.requestId, continued });
   }
 
   async #perform(
@@ -103,24 +107,24 @@ export class S3Service {
     { operation, at }: Progress,
   ): Promise<S3Answer> {
     const { region, createBuckets } = this.#options;
-    const payload = await readPayload(incoming, authenticated);
+    // The checksum of a completed upload is that of the object; the body is a list of its parts.
+    const payload = await readPayload(incoming, authenticated, operation !== "CompleteMultipartUpload");
     const request = new S3Request(target, incoming.headers, payload);
     const newId = () => `upload-${this.#newId()}`;
     return perform(operation, request, { store: this.#store, region, createBuckets, now: at, newId });
   }
 
-  #refuse(refusal: S3Error, incoming: IncomingMessage, requestId: string): S3Answer {
-    // What is left of the body is read and thrown away, so that the client gets to read the answer.
-    incoming.resume();
-    const headers = { "content-type": "application/xml" };
-    if (refusal.status === 304) return { status: 304 };
-    const [path] = splitUrl(incoming.url ?? "");
-    return { status: refusal.status, headers, body: refusal.document(path, requestId, hostId(requestId)) };
-  }
-
-  #write(incoming: IncomingMessage, outgoing: ServerResponse, answer: S3Answer, requestId: string): void {
+  #write(
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    answer: S3Answer,
+    { requestId, continued }: { requestId: string; continued: boolean },
+  ): void {
     const { status, headers = {}, body = "" } = answer;
+    const isUnread = continued && isWorthClosing(incoming);
     outgoing.sendDate = false;
+    // A body that was never asked for may come all the same: this connection cannot be used again.
+    if (!continued || isUnread) outgoing.setHeader("connection", "close");
     const all: Record<string, string | number> = {
       "x-amz-id-2": hostId(requestId),
       "x-amz-request-id": requestId,
@@ -135,7 +139,11 @@ export class S3Service {
     }
     outgoing.writeHead(status, all);
     // The answer to a HEAD has the headers of a body, and none.
-    outgoing.end(incoming.method === "HEAD" ? undefined : body);
+    const told = incoming.method === "HEAD" ? "" : body;
+    if (isUnread) endPatiently(incoming, outgoing, told);
+    else outgoing.end(told);
+    // A small rest of the body is read, so that the next request can come; of a large one endPatiently sees the end.
+    incoming.resume();
   }
 
   #record(client: string, incoming: IncomingMessage, progress: Progress, status: number, decision: string): void {
@@ -160,6 +168,13 @@ export class S3Service {
     const seed = this.#options.seed.toString(36).slice(-4).padStart(4, "0");
     return `${seed}${this.#count.toString(36).padStart(12, "0")}`.toUpperCase();
   }
+}
+
+function refused(refusal: S3Error, incoming: IncomingMessage, requestId: string): S3Answer {
+  if (refusal.status === 304) return { status: 304, headers: { etag: refusal.details.ETag ?? "" } };
+  const [path] = splitUrl(incoming.url ?? "");
+  const headers = { "content-type": "application/xml" };
+  return { status: refusal.status, headers, body: refusal.document(path, requestId, hostId(requestId)) };
 }
 
 function hostId(requestId: string): string {

@@ -56,7 +56,7 @@ export interface SigningContext {
 
 export function signatureOf(request: SignedRequest, signedHeaders: readonly string[], context: SigningContext): string {
   const [path = "", query = ""] = splitUrl(request.url);
-  const headers = signedHeaders.map((name) => `${name}:${canonicalValue(request.headers[name])}\n`).join("");
+  const headers = signedHeaders.map((name) => `${name}:${canonicalValue(request.headers, name)}\n`).join("");
   const canonical = [
     request.method,
     canonicalPath(path),
@@ -79,8 +79,9 @@ export function sha256Hex(content: string | Uint8Array): string {
   return createHash("sha256").update(content).digest("hex");
 }
 
+/** In the same time wherever they differ. Header values are Latin-1: one byte for each character. */
 export function isSameSignature(a: string, b: string): boolean {
-  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
+  return a.length === b.length && timingSafeEqual(Buffer.from(a, "latin1"), Buffer.from(b, "latin1"));
 }
 
 /** Deriving a key takes four hashes, and it stays the same for a day. */
@@ -147,7 +148,9 @@ function canonicalQuery(query: string): string {
     .join("&");
 }
 
-function canonicalValue(value: string | string[] | undefined): string {
+function canonicalValue(headers: IncomingHttpHeaders, name: string): string {
+  // The names are the sender's choice: `constructor` is no header.
+  const value = Object.hasOwn(headers, name) ? headers[name] : undefined;
   const text = Array.isArray(value) ? value.join(",") : (value ?? "");
   return text.trim().replace(/ {2,}/g, " ");
 }

@@ -3,6 +3,9 @@
 import { createHash } from "node:crypto";
 import type { Checksum } from "./checksums.js";
 
+/** Whose everything is: the one account of this simulator. */
+export const OWNER = Object.freeze({ ID: "e4e7".repeat(16), DisplayName: "evertoken-simulator" });
+
 export interface StoredObject {
   readonly content: Buffer;
   /** With its quotes, as it travels. */
@@ -26,7 +29,8 @@ export interface Upload {
   readonly key: string;
   readonly startedAt: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly checksumType: Checksum["type"] | undefined;
+  /** How the whole is to be summed up, if so wished. */
+  readonly checksum: Pick<Checksum, "algorithm" | "type"> | undefined;
   readonly parts: Map<number, StoredPart>;
 }
 

@@ -41,10 +41,12 @@ function escapeText(text: string): string {
     .replace(/\p{Cc}/gu, (character) => `&#x${character.charCodeAt(0).toString(16)};`);
 }
 
+/** Texts stay as they are: keys may begin with spaces, or hold line ends, which travel as numbers (`&#xA;`). */
 const parser = new XMLParser({
   ignoreAttributes: true,
   parseTagValue: false,
-  trimValues: true,
+  trimValues: false,
+  htmlEntities: true,
   isArray: (name) => name === "Part" || name === "Object",
 });
 
