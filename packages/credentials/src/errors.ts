@@ -2,7 +2,7 @@
 
 import { EvertokenError, type EvertokenErrorOptions } from "@evertoken/core";
 
-export interface KeeperErrorOptions extends EvertokenErrorOptions {
+interface KeeperErrorOptions extends EvertokenErrorOptions {
   readonly timeline?: readonly string[] | undefined;
 }
 

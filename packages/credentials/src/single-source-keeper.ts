@@ -355,7 +355,8 @@ export class SingleSourceKeeper implements Keeper {
       held === undefined || state === "rejected"
         ? Number.POSITIVE_INFINITY
         : untilNextFreshness(this.#remaining(held), held.windows);
-    const delay = Math.min(wish, untilChange);
+    // Whole milliseconds, and never none: what is left of a rounding must not become a loop without a pause.
+    const delay = Math.max(1, Math.ceil(Math.min(wish, untilChange)));
     this.#askAt = this.#clock.now() + delay;
     this.#quietUntil = state === "fresh" || state === "advisory" ? this.#askAt : Number.NEGATIVE_INFINITY;
     this.#timer?.cancel();

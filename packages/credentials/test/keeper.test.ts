@@ -198,6 +198,17 @@ describe("a keeper in the advisory window", () => {
   });
 });
 
+describe("a keeper at the edge of a window", () => {
+  it.each([0.1, 0.123456789, 1 / 3, 0.7])("does not ask without a pause, whatever the jitter (%d)", async (chance) => {
+    const { keeper, source, clock } = keeperAtNoon({ random: () => chance });
+    await keeper.provider();
+
+    await clock.advance(7 * HOUR);
+
+    expect(source.requests.length).toBeLessThan(200);
+  });
+});
+
 describe("a keeper in the mandatory window", () => {
   const inMandatoryWindow = async () => {
     const keep = keeperAtNoon({ lifetimeMs: 10 * MINUTE });
