@@ -7,8 +7,10 @@
  * these requests would hand this host's credentials to whoever runs it. Redirects are answers like any other.
  */
 
-import { Agent, type IncomingMessage, request } from "node:http";
+import type { Agent, IncomingMessage } from "node:http";
 import { every, type Pauses, type Timer } from "./clock.js";
+
+type Http = Pick<typeof import("node:http"), "Agent" | "request">;
 
 /** A time-out is counted in this many slices, each a turn of this process's own event loop. */
 const SLICES = 10;
@@ -44,7 +46,7 @@ export class SmallHttpClient {
   readonly #timeoutMs: number;
   readonly #pauses: Pauses;
   readonly #agent: Agent;
-  readonly #request: typeof request;
+  readonly #http: Http;
 
   /**
    * @param endpoint `http(s)://host[:port][/path]`; the path stands before that of each request.
@@ -54,18 +56,17 @@ export class SmallHttpClient {
     this.#endpoint = new URL(endpoint);
     this.#timeoutMs = timeoutMs;
     this.#pauses = pauses;
-    // Loaded only where it is needed: TLS takes longer to load than everything else here.
-    const https = this.#endpoint.protocol === "https:" ? process.getBuiltinModule("node:https") : undefined;
-    this.#request = https?.request ?? request;
+    // Loaded with the first client: who has credentials from elsewhere never needs it.
+    this.#http = process.getBuiltinModule(this.#endpoint.protocol === "https:" ? "node:https" : "node:http");
     // Few sockets: callers share their requests, and all link-local traffic shares 1024 packets per second.
-    this.#agent = new (https?.Agent ?? Agent)({ keepAlive: true, maxSockets: 4, maxFreeSockets: 1 });
+    this.#agent = new this.#http.Agent({ keepAlive: true, maxSockets: 4, maxFreeSockets: 1 });
   }
 
   /** @throws NoAnswerInTime, UnreadableAnswer, a socket error, or the signal's reason. */
   exchange(exchange: SmallRequest): Promise<SmallAnswer> {
     return new Promise((resolve, reject) => {
       exchange.signal?.throwIfAborted();
-      const outgoing = this.#request({
+      const outgoing = this.#http.request({
         agent: this.#agent,
         // URL keeps the brackets of an IPv6 host; a socket address has none.
         hostname: this.#endpoint.hostname.replace(/^\[|\]$/g, ""),
