@@ -1,5 +1,5 @@
-// What fresh credentials cost: a call of the provider over an already resolved promise, and the import of the package
-// over bare Node, beside the AWS SDK's. Medians of interleaved rounds; run nothing else meanwhile.
+// What fresh credentials cost: a call of the provider over an already resolved promise, and the import of the package over
+// that of an empty module by bare Node, beside the AWS SDK's. Medians of interleaved rounds; run nothing else meanwhile.
 //
 //     npm run measure:credentials
 
@@ -49,9 +49,10 @@ for (const [name, call] of Object.entries(calls)) {
 keeper.close();
 
 const IMPORT = `const at = performance.now(), rss = process.memoryUsage().rss;
-if (process.argv[1]) await import(process.argv[1]);
+await import(process.argv[1]);
 console.log(JSON.stringify([performance.now() - at, (process.memoryUsage().rss - rss) / 1e6]));`;
-const packages = ["", "@evertoken/credentials", "@aws-sdk/credential-providers", "@aws-sdk/client-s3"];
+const EMPTY = new URL("./empty.mjs", import.meta.url).href;
+const packages = [EMPTY, "@evertoken/credentials", "@aws-sdk/credential-providers", "@aws-sdk/client-s3"];
 const imports = Object.fromEntries(packages.map((name) => [name, []]));
 for (let round = 0; round < ROUNDS; round++) {
   for (const name of packages) {
@@ -61,9 +62,10 @@ for (let round = 0; round < ROUNDS; round++) {
     );
   }
 }
-console.log("\n| import | ms | MB |");
+const figures = (name) => [0, 1].map((index) => median(imports[name].map((pair) => pair[index])));
+const bare = figures(EMPTY);
+console.log("\n| import | ms over an empty module | MB over an empty module |");
 console.log("|---|---|---|");
-for (const [name, measured] of Object.entries(imports)) {
-  const figures = [0, 1].map((index) => median(measured.map((pair) => pair[index])).toFixed(1));
-  console.log(`| ${name || "nothing"} | ${figures.join(" | ")} |`);
+for (const name of packages.slice(1)) {
+  console.log(`| ${[name, ...figures(name).map((figure, index) => (figure - bare[index]).toFixed(1))].join(" | ")} |`);
 }

@@ -20,7 +20,7 @@ export interface S3PoolOptions {
   readonly endpoint?: string | undefined;
   /** Address buckets as `/bucket/key` instead of `bucket.host`. Default false. */
   readonly forcePathStyle?: boolean | undefined;
-  /** Keeps the credentials; it stays open when the pool closes. Default: one of the pool's own, on IMDS. */
+  /** Keeps the credentials; it stays open when the pool closes. Default: one of the pool's own, on AWS's default order. */
   readonly keeper?: Keeper | undefined;
   /** Instead of a Keeper: any AWS SDK v3 provider, kept by a Keeper of the pool's own. */
   readonly credentials?: AwsSdkProvider | undefined;

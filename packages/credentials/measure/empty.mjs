@@ -1,0 +1,2 @@
+// What importing any module costs, before there is anything in it.
+export {};
