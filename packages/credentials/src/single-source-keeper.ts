@@ -7,18 +7,10 @@
  * right on the next call. Timers only make things happen earlier; they never keep a process alive.
  */
 
-import {
-  type Clock,
-  ClosedError,
-  createEvents,
-  describeError,
-  type Random,
-  settlesWithin,
-  type Timer,
-} from "@evertoken/core";
-import { CredentialsRejectedError, CredentialsUnavailableError } from "./errors.js";
+import { type Clock, ClosedError, createEvents, type Random, settlesWithin, type Timer } from "@evertoken/core";
+import type { CredentialsRejectedError, CredentialsUnavailableError } from "./errors.js";
 import { expiryOf, type Held, hold, type Identity, isSame } from "./held.js";
-import { History, type HistoryEntry, instant } from "./history.js";
+import type { HistoryEntry } from "./history.js";
 import type {
   Keeper,
   KeeperEvents,
@@ -35,6 +27,7 @@ import type { KeeperSettings } from "./options.js";
 import { askAgainIn, judge, type KeeperState, untilNextFreshness } from "./policy.js";
 import { Refusals } from "./refusals.js";
 import type { CredentialSource, Loaded } from "./source.js";
+import { Story } from "./story.js";
 
 export class SingleSourceKeeper implements Keeper {
   readonly #source: CredentialSource;
@@ -43,7 +36,7 @@ export class SingleSourceKeeper implements Keeper {
   readonly #random: Random;
   readonly #events = createEvents<KeeperEvents>();
   readonly #refusals = new Refusals();
-  readonly #history = new History();
+  readonly #story = new Story();
   readonly #ending = new AbortController();
 
   #held: Held | undefined;
@@ -117,7 +110,7 @@ export class SingleSourceKeeper implements Keeper {
   }
 
   history(): readonly HistoryEntry[] {
-    return this.#history.entries;
+    return this.#story.entries;
   }
 
   async snapshot(options?: ProviderOptions): Promise<Snapshot> {
@@ -223,7 +216,7 @@ export class SingleSourceKeeper implements Keeper {
       // A rejection lifts the pause after failures, unless this id has been refused and taken again: then the source
       // has nothing else, and asking it faster will not change that.
       if (refusal.times === 1) this.#askPastEveryPause();
-      this.#history.note(`a service rejected ${accessKeyId}: ${reason}`, this.#clock.now());
+      this.#story.noteRejection(accessKeyId, reason, this.#clock.now());
       this.#events.emit("rejected", refusal);
     }
     const other = await this.#other(signal, cause);
@@ -283,23 +276,13 @@ export class SingleSourceKeeper implements Keeper {
     if (this.#closed) return;
     const durationMs = network.monotonic() - startedAt;
     this.#lastRefresh = Object.freeze({ at: this.#clock.now(), trigger, durationMs, ...result });
-    this.#note(this.#lastRefresh);
+    this.#story.noteRefresh(this.#lastRefresh, this.#held);
     this.#fruitless = result.outcome === "rotated" || this.#state() === "fresh" ? 0 : this.#fruitless + 1;
     this.#toldServingExpired = false;
     this.#plan();
     this.#nextOutcome.tell();
     this.#nextOutcome = announcement();
     this.#events.emit("refresh", this.#lastRefresh);
-  }
-
-  /** The watch seeing the same again is no news. */
-  #note({ at, outcome, error, trigger }: Refresh): void {
-    const held = this.#held;
-    if (outcome === "rotated" && held !== undefined) {
-      const until = Number.isFinite(held.expiresAt) ? `, good until ${instant(held.expiresAt)}` : "";
-      this.#history.note(`took generation ${held.generation} (${held.identity.accessKeyId})${until}`, at);
-    } else if (outcome === "failed") this.#history.note(`refresh failed: ${describeError(error)}`, at);
-    else if (outcome !== "unchanged" || trigger !== "fresh") this.#history.note(`refresh brought ${TOLD[outcome]}`, at);
   }
 
   /** One answer of the source, within the time for a load. */
@@ -367,36 +350,13 @@ export class SingleSourceKeeper implements Keeper {
   }
 
   #unavailable(): CredentialsUnavailableError {
-    const cause = this.#lastRefresh?.error;
-    const why = cause === undefined ? "it has not answered yet" : describeError(cause);
-    const timeline = this.#history.lines();
-    return new CredentialsUnavailableError(`no credentials from ${this.#source.name}: ${why}`, { cause, timeline });
+    return this.#story.unavailable(this.#source.name, this.#lastRefresh);
   }
 
   #rejected(cause: unknown): CredentialsRejectedError {
-    const accessKeyId = this.#held?.identity.accessKeyId;
-    const last = this.#lastRefresh;
-    const outcome =
-      last?.outcome === "failed"
-        ? `which failed: ${describeError(last.error)}`
-        : "which has no others to offer: its role may be detached or its rotation stuck";
-    return new CredentialsRejectedError(
-      `a service refused the credentials ${accessKeyId} as stale, and there were no others in time. Asked was ` +
-        `${this.#source.name}, ${outcome}. It is asked again in the background; check also that this host's clock is right. ` +
-        `Before: ${this.#history.lines().slice(-6).join("; ")}.`,
-      { cause: cause ?? last?.error, timeline: this.#history.lines() },
-    );
+    return this.#story.rejected(this.#source.name, this.#held, this.#lastRefresh, cause);
   }
 }
-
-/** What an outcome without other credentials is called in the history. */
-const TOLD: Readonly<Record<RefreshOutcome, string>> = {
-  rotated: "other credentials",
-  unchanged: "the same credentials again",
-  staler: "credentials that end sooner, not taken",
-  refused: "credentials that a service has refused, not taken",
-  failed: "nothing",
-};
 
 /** A promise, and the way to fulfil it. */
 function announcement(): { readonly known: Promise<void>; readonly tell: () => void } {
