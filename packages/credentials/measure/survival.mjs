@@ -5,9 +5,12 @@
 //     npm run measure:survival            1,000 outages for each signer
 //     node packages/credentials/measure/survival.mjs 50 --json
 
+import { spawn, spawnSync } from "node:child_process";
+import { createInterface } from "node:readline";
 import { S3Client } from "@aws-sdk/client-s3";
 import { seededRandom, systemClock, VirtualClock } from "@evertoken/core";
 import { createKeeper, fromImds } from "@evertoken/credentials";
+import { createImdsClient } from "@evertoken/imds";
 import { followClock, startSimulator } from "@evertoken/simulator";
 
 const MINUTE_MS = 60_000;
@@ -18,7 +21,14 @@ const ANSWER_MS = 5;
 
 const SEED = 7;
 
-/** A signer tells the end of the credentials that a request of now would be signed with; undefined when it gets none. */
+/** How often it is noted what IMDS hands out: more often than it rotates. */
+const NOTE_EVERY_MS = 15 * MINUTE_MS;
+
+/** Debian's botocore, where it is installed (python3-boto3). */
+const PYTHON = "/usr/bin/python3";
+const hasBotocore = spawnSync(PYTHON, ["-c", "import botocore"]).status === 0;
+
+/** A signer tells the access key id that a request of now would be signed with; undefined when it gets none. */
 const SIGNERS = {
   "Evertoken's Keeper": (simulator, clock) => {
     const imds = fromImds({ endpoint: simulator.imdsUrl, clock });
@@ -31,7 +41,7 @@ const SIGNERS = {
     };
     const keeper = createKeeper({ source: { name: imds.name, watchable: imds.watchable, load }, clock });
     return {
-      expiresAt: async () => (await keeper.provider()).expiration?.getTime(),
+      accessKeyId: async () => (await keeper.provider()).accessKeyId,
       isBusy: () => busy > 0,
       close: () => {
         keeper.close();
@@ -43,25 +53,55 @@ const SIGNERS = {
     process.env.AWS_EC2_METADATA_SERVICE_ENDPOINT = simulator.imdsUrl;
     const client = new S3Client({ region: "us-east-1" });
     return {
-      expiresAt: async () => {
-        const identity = await client.config.credentials().catch(() => undefined);
-        return identity?.expiration?.getTime();
-      },
+      accessKeyId: async () => (await client.config.credentials().catch(() => undefined))?.accessKeyId,
       isBusy: () => false,
       close: () => client.destroy(),
     };
   },
+  ...(hasBotocore ? { botocore: botocoreSigner() } : {}),
 };
+
+/** botocore lives in a process of its own, one for all outages. */
+function botocoreSigner() {
+  let child;
+  let answers;
+  return (simulator, clock) => {
+    child ??= spawn(PYTHON, [new URL("./botocore_signer.py", import.meta.url).pathname], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    answers ??= createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    // It ends with this process's end of the pipe and must not hold it up.
+    child.unref();
+    child.stdin.unref?.();
+    child.stdin.write(`reset ${simulator.imdsUrl}\n`);
+    return {
+      accessKeyId: async () => {
+        child.stdin.write(`${clock.now() / 1000}\n`);
+        const { value } = await answers.next();
+        return value === "none" ? undefined : value;
+      },
+      isBusy: () => false,
+      close: () => {},
+    };
+  };
+}
 
 async function survivedMs(createSigner, seed, calmMs) {
   const clock = new VirtualClock();
   const restoreDate = followClock(clock);
   const simulator = await startSimulator({ clock, seed });
   const signer = createSigner(simulator, clock);
+  // The truth about each access key id, as IMDS tells it: some SDKs put off the end of what they hold.
+  const expiresAt = new Map();
+  const imds = createImdsClient({ endpoint: simulator.imdsUrl, clock });
+  const note = async () => {
+    const { accessKeyId, expiration } = await imds.credentials();
+    expiresAt.set(accessKeyId, expiration.getTime());
+  };
   // A stretch of the instance's life, with one request in it.
   const live = async (ms) => {
     // Asked before the clock moves: near the end a caller waits a moment, which only passes with the clock.
-    const asked = signer.expiresAt();
+    const asked = signer.accessKeyId();
     await clock.advance(ms);
     const patientUntil = systemClock.monotonic() + ANSWER_MS;
     while (signer.isBusy() && systemClock.monotonic() < patientUntil) {
@@ -70,18 +110,26 @@ async function survivedMs(createSigner, seed, calmMs) {
     return asked;
   };
   try {
-    await signer.expiresAt();
-    for (let lived = 0; lived < calmMs; lived += MINUTE_MS) await live(Math.min(MINUTE_MS, calmMs - lived));
+    await note();
+    await signer.accessKeyId();
+    for (let lived = 0; lived < calmMs; lived += MINUTE_MS) {
+      if (lived % NOTE_EVERY_MS === 0) await note();
+      await live(Math.min(MINUTE_MS, calmMs - lived));
+    }
+    await note();
     simulator.fault("imds-down");
     const outageBegan = clock.now();
     for (;;) {
       const before = clock.now();
-      const expiresAt = await live(MINUTE_MS);
-      if (expiresAt === undefined) return before - outageBegan;
-      if (expiresAt <= clock.now()) return Math.max(0, expiresAt - outageBegan);
+      const accessKeyId = await live(MINUTE_MS);
+      if (accessKeyId === undefined) return before - outageBegan;
+      const end = expiresAt.get(accessKeyId);
+      if (end === undefined) throw new Error(`IMDS never handed out ${accessKeyId}`);
+      if (end <= clock.now()) return Math.max(0, end - outageBegan);
     }
   } finally {
     signer.close();
+    imds.close();
     await simulator.close();
     restoreDate();
   }
@@ -106,6 +154,8 @@ for (const [name, createSigner] of Object.entries(SIGNERS)) {
   results.push({ name, outages: starts, worstMinutes: at(0), p1Minutes: at(0.01), medianMinutes: at(0.5) });
 }
 
+if (!hasBotocore) console.error("botocore is left out: python3-boto3 is not installed");
+
 if (asJson) console.log(JSON.stringify(results));
 else {
   const clockFace = (minutes) => `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
@@ -115,3 +165,6 @@ else {
     console.log(`| ${[name, outages, ...[worstMinutes, p1Minutes, medianMinutes].map(clockFace)].join(" | ")} |`);
   }
 }
+
+// The botocore process waits for more.
+process.exit(0);
