@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { networkInterfaces } from "node:os";
 import { inspect } from "node:util";
 import { ClosedError, VirtualClock } from "@evertoken/core";
 import { createImdsClient, ImdsError, type ImdsOptions } from "@evertoken/imds";
@@ -489,6 +490,23 @@ describe("the way to IMDS", () => {
 
     expect(printed).toBe("i-1\n");
     expect(proxied).toEqual([]);
+  });
+
+  const hasIpv6 = Object.values(networkInterfaces()).some((addresses) =>
+    addresses?.some(({ address }) => address === "::1"),
+  );
+
+  it.skipIf(!hasIpv6)("may lead over IPv6", async () => {
+    const server = createServer((incoming, outgoing) => outgoing.end(incoming.method === "PUT" ? "token" : "i-6"));
+    await new Promise<void>((resolve) => server.listen(0, "::1", resolve));
+    onTestFinished(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+
+    const imds = client(`http://[::1]:${(server.address() as AddressInfo).port}`);
+
+    await expect(imds.get(ID)).resolves.toBe("i-6");
   });
 
   it("may have a path and a trailing slash", async () => {
