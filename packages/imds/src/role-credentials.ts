@@ -140,6 +140,10 @@ function parseCredentials(text: string, roleName: string): ImdsCredentials {
   const expiration = new Date(field("Expiration"));
   if (Number.isNaN(expiration.getTime()))
     throw new UnreadableAnswer("the credential document's Expiration is no instant");
+  // Compared with each other, not with this host's clock, which may be wrong: credentials that have merely run out are
+  // handed on as they are, because the holder knows the skew and has nothing better.
+  if (typeof document.LastUpdated === "string" && expiration.getTime() <= Date.parse(document.LastUpdated))
+    throw new UnreadableAnswer("the credential document's Expiration is not after its LastUpdated");
   return hideFields(
     {
       accessKeyId: field("AccessKeyId"),

@@ -359,7 +359,8 @@ describe("role credentials", () => {
     ["another Code", document({ Code: "AssumeRoleUnauthorizedAccess" }), "AssumeRoleUnauthorizedAccess"],
     ["no access key id", document({ AccessKeyId: undefined }), "no AccessKeyId"],
     ["an empty token", document({ Token: "" }), "no Token"],
-    ["a malformed instant", document({ Expiration: "tomorrow" }), "Expiration"],
+    ["a malformed instant", document({ Expiration: "tomorrow" }), "Expiration is no instant"],
+    ["an end before its beginning", document({ Expiration: "2026-11-23T11:00:00Z" }), "not after its LastUpdated"],
     ["nothing", "", "not JSON"],
   ])("with %s in place of the document are an error of their own, and the next read is good", async (_, bad, says) => {
     let answer = bad;
@@ -373,6 +374,15 @@ describe("role credentials", () => {
     expect(error.message).toContain(says);
     expect(inspect(error, { depth: null })).not.toContain("planted");
     await expect(imds.credentials()).resolves.toMatchObject({ accessKeyId: "ASIAEXAMPLE" });
+  });
+
+  it("that have run out are handed on as they are: the holder knows the skew, and has nothing better", async () => {
+    const old = document({ LastUpdated: "2020-01-01T00:00:00Z", Expiration: "2020-01-01T06:00:00Z" });
+    const server = await imdsServer({ [`GET ${ROLE}demo-role`]: old });
+
+    const { expiration } = await client(server.endpoint).credentials();
+
+    expect(expiration).toEqual(new Date("2020-01-01T06:00:00Z"));
   });
 
   it("do not print their secrets", async () => {
