@@ -1,30 +1,40 @@
 /**
  * A pool of long-lived AWS SDK v3 clients on one Keeper.
  *
- * API clients carry many requests at once, so nothing is checked out: each request goes to the client with the fewest
- * under way. The pool knows its members; a member knows nothing of the pool.
+ * API clients carry many requests at once, so nothing is checked out: each request goes to one that has room. Here is
+ * only the way of a request through the pool; who the members are is in `crew.ts`, which of them is chosen in
+ * `choice.ts`, which are left out in `health.ts`, and where a request waits in `waiting-line.ts`.
  */
 
 import { ClosedError, createEvents, type EventSource, settlesWithin } from "@evertoken/core";
 import type { AwsClient, CommandOf, InputOf, OutputOf, SendOptions } from "./aws-types.js";
+import { type Choose, chooser } from "./choice.js";
+import { Crew } from "./crew.js";
+import { Health } from "./health.js";
+import { Latency, type LatencyStats } from "./latency.js";
+import type { Member, MemberCounts, MemberStats } from "./member.js";
 import { type ClientPoolOptions, type ClientPoolSettings, clientPoolSettings } from "./options.js";
-import { type ReplayEvents, replayPlugin } from "./replay.js";
+import { outcomeOf } from "./outlier.js";
+import type { PoolEvents } from "./pool-events.js";
+import { WaitingLine } from "./waiting-line.js";
 
-export interface ClientPoolStats {
+/** Of the whole pool, those members included that are gone. */
+export interface ClientPoolStats extends MemberCounts {
   /** How many clients the pool may have. */
   readonly size: number;
-  /** How many have been created by now. */
+  /** How many have been created since the start. */
   readonly created: number;
+  /** How many have been replaced or let go since the start. */
+  readonly retired: number;
+  /** Times a client was kept from requests because it failed where the others did not. */
+  readonly ejected: number;
   /** Requests and leases under way. */
   readonly inFlight: number;
-  /** Requests and leases since the start, those under way included. */
-  readonly sent: number;
-  /** Of these, how many ended with an error. */
-  readonly failed: number;
-  /** Requests that were sent once more with other credentials. */
-  readonly replayed: number;
-  /** Answers that mean stale credentials and reached a caller. */
-  readonly surfaced: number;
+  /** Requests and leases waiting for a client with room. */
+  readonly queued: number;
+  readonly latency: LatencyStats;
+  /** Those that get requests now. */
+  readonly members: readonly MemberStats[];
 }
 
 export interface CloseOptions {
@@ -32,23 +42,30 @@ export interface CloseOptions {
   readonly drainMs?: number | undefined;
 }
 
-export interface ClientPool<C extends AwsClient> extends EventSource<ReplayEvents> {
+export interface LeaseOptions {
+  /** Ends the wait for a client; what `work` does with it is its own. */
+  readonly abortSignal?: SendOptions["abortSignal"];
+}
+
+export interface ClientPool<C extends AwsClient> extends EventSource<PoolEvents> {
   /**
-   * Sends a command through the least busy client, as that client's own `send` would.
+   * Sends a command through one of the clients, as that client's own `send` would. `abortSignal` ends it while it
+   * waits, while it is under way, and between a refusal and its replay.
    * @throws what the SDK throws; `CredentialsRejectedError` or `BodyNotReplayableError` in place of an answer that means
-   * stale credentials; `ClosedError` after `close()`.
+   * stale credentials; `PoolOverloadedError` when every client is busy; `ClientCreationError` when `create()` throws;
+   * `ClosedError` after `close()`.
    */
   send<Input extends InputOf<C>, Output extends OutputOf<C>>(
     command: CommandOf<C, Input, Output>,
     options?: SendOptions,
   ): Promise<Output>;
   /**
-   * Lends the least busy client for work of several requests, like a paginator or an upload. It is shared: do not
-   * destroy it.
+   * Lends one client for work of several requests, like a paginator or an upload. It is shared, and stays usable until
+   * the work ends: do not destroy it.
    */
-  lease<T>(work: (client: C) => T | Promise<T>): Promise<T>;
+  lease<T>(work: (client: C) => T | Promise<T>, options?: LeaseOptions): Promise<T>;
   stats(): ClientPoolStats;
-  /** Refuses new requests, lets those under way finish, then destroys the clients. Idempotent. */
+  /** Refuses new requests, lets those under way and those waiting finish, then destroys the clients. Idempotent. */
   close(options?: CloseOptions): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -62,68 +79,75 @@ export interface ClientPool<C extends AwsClient> extends EventSource<ReplayEvent
  * @throws InvalidInputError when an option is not what it must be.
  */
 export function createClientPool<C extends AwsClient>(options: ClientPoolOptions<C>): ClientPool<C> {
-  return new LeastBusyPool(clientPoolSettings(options));
+  return new SharedClientPool(clientPoolSettings(options));
 }
 
-interface Member<C> {
-  client: C | undefined;
-  inFlight: number;
-}
-
-class LeastBusyPool<C extends AwsClient> implements ClientPool<C> {
+class SharedClientPool<C extends AwsClient> implements ClientPool<C> {
   readonly #settings: ClientPoolSettings<C>;
-  readonly #members: readonly Member<C>[];
-  readonly #events = createEvents<ReplayEvents>();
-  readonly #counts = { sent: 0, failed: 0, replayed: 0, surfaced: 0 };
-  /** Where the search for the least busy begins, so that equals take turns. */
-  #turn = 0;
+  readonly #events = createEvents<PoolEvents>();
+  readonly #crew: Crew<C>;
+  readonly #line: WaitingLine<Member<C>>;
+  readonly #health: Health<C> | undefined;
+  readonly #choose: Choose;
+  readonly #latency = new Latency();
+  readonly #counts = { sent: 0, failed: 0, replayed: 0, surfaced: 0, retired: 0, ejected: 0 };
   #inFlight = 0;
   #whenIdle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(settings: ClientPoolSettings<C>) {
+    const { clock, random, choice, ejection } = settings;
     this.#settings = settings;
-    this.#members = Array.from({ length: settings.size }, () => ({ client: undefined, inFlight: 0 }));
-    this.#events.on("replayed", () => {
-      this.#counts.replayed += 1;
-    });
-    this.#events.on("surfaced", () => {
-      this.#counts.surfaced += 1;
-    });
+    this.#crew = new Crew(settings, this.#events);
+    this.#line = new WaitingLine(settings, clock.network);
+    this.#choose = chooser(choice, random);
+    if (ejection !== false) this.#health = new Health(ejection, random, (told) => this.#events.emit("ejected", told));
+    for (const event of ["replayed", "surfaced", "retired", "ejected"] as const) {
+      this.#events.on(event, () => {
+        this.#counts[event] += 1;
+      });
+    }
   }
 
   send<Input extends InputOf<C>, Output extends OutputOf<C>>(
     command: CommandOf<C, Input, Output>,
     options?: SendOptions,
   ): Promise<Output> {
-    return this.lease((client) => client.send(command as never, options as never) as Promise<Output>);
+    return this.lease((client) => client.send(command as never, options as never) as Promise<Output>, options);
   }
 
-  async lease<T>(work: (client: C) => T | Promise<T>): Promise<T> {
+  async lease<T>(work: (client: C) => T | Promise<T>, { abortSignal }: LeaseOptions = {}): Promise<T> {
     if (this.#closing !== undefined) throw new ClosedError("this pool is closed: create another one");
-    const member = this.#leastBusy();
-    member.client ??= this.#create();
-    member.inFlight += 1;
-    this.#inFlight += 1;
-    this.#counts.sent += 1;
+    const signal = abortSignal instanceof AbortSignal ? abortSignal : undefined;
+    signal?.throwIfAborted();
+    const { network } = this.#settings.clock;
+    const askedAt = network.monotonic();
+    // Whoever comes while others wait stands behind them.
+    const free = this.#line.length === 0 ? this.#free() : undefined;
+    const member = free === undefined ? await this.#line.join(signal) : this.#begin(free);
     try {
-      return await work(member.client);
+      const result = await work(member.client);
+      this.#end(member, undefined, network.monotonic() - askedAt);
+      return result;
     } catch (error) {
-      this.#counts.failed += 1;
+      this.#end(member, error ?? new Error("no reason given"), network.monotonic() - askedAt);
       throw error;
-    } finally {
-      member.inFlight -= 1;
-      this.#inFlight -= 1;
-      if (this.#inFlight === 0) this.#whenIdle?.();
     }
   }
 
   stats(): ClientPoolStats {
-    const created = this.#members.filter(({ client }) => client !== undefined).length;
-    return Object.freeze({ size: this.#members.length, created, inFlight: this.#inFlight, ...this.#counts });
+    return Object.freeze({
+      size: this.#settings.size,
+      created: this.#crew.created,
+      inFlight: this.#inFlight,
+      queued: this.#line.length,
+      ...this.#counts,
+      latency: this.#latency.stats(),
+      members: this.#crew.members.map((member) => member.stats()),
+    });
   }
 
-  on<K extends keyof ReplayEvents>(event: K, listener: (carried: ReplayEvents[K]) => void): () => void {
+  on<K extends keyof PoolEvents>(event: K, listener: (carried: PoolEvents[K]) => void): () => void {
     return this.#events.on(event, listener);
   }
 
@@ -136,33 +160,76 @@ class LeastBusyPool<C extends AwsClient> implements ClientPool<C> {
     return this.close();
   }
 
-  #leastBusy(): Member<C> {
-    const count = this.#members.length;
-    const start = this.#turn;
-    this.#turn = (start + 1) % count;
-    let best = this.#members[start] as Member<C>;
-    for (let step = 1; step < count && best.inFlight > 0; step++) {
-      const candidate = this.#members[(start + step) % count] as Member<C>;
-      if (candidate.inFlight < best.inFlight) best = candidate;
+  /** Undefined when every client is at its bound. */
+  #free(): Member<C> | undefined {
+    for (const member of this.#crew.members) if (this.#crew.isOld(member)) this.#crew.retire(member, "lifetime");
+    const { maxInFlight } = this.#settings;
+    const now = this.#settings.clock.monotonic();
+    const { members } = this.#crew;
+    const fit = members.filter(({ ejectedUntil }) => ejectedUntil <= now);
+    const chosen = this.#choose((fit.length > 0 ? fit : members).filter(({ inFlight }) => inFlight < maxInFlight));
+    if (chosen?.inFlight === 0) return chosen;
+    // All that was looked at is busy: time for another client, if there may be one.
+    if (this.#crew.mayGrow || members.length === 0) {
+      try {
+        return this.#crew.grow();
+      } catch (error) {
+        if (chosen === undefined) throw error;
+      }
     }
-    return best;
+    return chosen;
   }
 
-  #create(): C {
-    const { create, keeper, clock } = this.#settings;
-    const client = create({ credentials: keeper.provider });
-    client.middlewareStack.use(replayPlugin(keeper, clock, this.#events));
-    return client;
+  #begin(member: Member<C>): Member<C> {
+    member.inFlight += 1;
+    member.counts.sent += 1;
+    this.#inFlight += 1;
+    this.#counts.sent += 1;
+    return member;
+  }
+
+  #end(member: Member<C>, error: unknown, ms: number): void {
+    const { clock } = this.#settings;
+    member.inFlight -= 1;
+    member.lastUsedAt = clock.monotonic();
+    member.latency.add(ms);
+    this.#latency.add(ms);
+    this.#inFlight -= 1;
+    if (error !== undefined) {
+      member.counts.failed += 1;
+      this.#counts.failed += 1;
+    }
+    const outcome = error === undefined ? "good" : outcomeOf(error);
+    this.#health?.note(member, outcome, this.#crew.members, clock.monotonic());
+    this.#crew.released(member);
+    this.#serveLine();
+    if (this.#inFlight === 0) this.#whenIdle?.();
+  }
+
+  /** What has become free goes to those who wait, before anybody new sees it. */
+  #serveLine(): void {
+    while (this.#line.length > 0) {
+      try {
+        const free = this.#free();
+        if (free === undefined) return;
+        this.#line.serve(this.#begin(free));
+      } catch (error) {
+        this.#line.refuse(error);
+      }
+    }
   }
 
   async #close(drainMs: number): Promise<void> {
     if (this.#inFlight > 0) {
       const idle = new Promise<void>((resolve) => {
-        this.#whenIdle = resolve;
+        this.#whenIdle = () => this.#line.length === 0 && resolve();
       });
       await settlesWithin(idle, drainMs, this.#settings.clock.network);
     }
-    for (const { client } of this.#members) client?.destroy();
+    this.#line.disperse(
+      new ClosedError("this pool was closed before a client had room for the request: nothing was sent"),
+    );
+    this.#crew.destroy();
     await this.#settings.afterClose?.();
   }
 }

@@ -1,6 +1,18 @@
 export type { AwsClient, CommandOf, InputOf, OutputOf, SendOptions } from "./aws-types.js";
-export { type ClientPool, type ClientPoolStats, type CloseOptions, createClientPool } from "./client-pool.js";
-export { BodyNotReplayableError } from "./errors.js";
-export { keepFresh } from "./keep-fresh.js";
-export { type ClientPoolOptions, poolSize } from "./options.js";
+export type { Candidate, Choice } from "./choice.js";
+export {
+  type ClientPool,
+  type ClientPoolStats,
+  type CloseOptions,
+  createClientPool,
+  type LeaseOptions,
+} from "./client-pool.js";
+export { BodyNotReplayableError, ClientCreationError, PoolOverloadedError } from "./errors.js";
+export type { Ejection } from "./health.js";
+export { type KeepFreshOptions, type KeepFreshPlugin, keepFresh, keepFreshPlugin } from "./keep-fresh.js";
+export type { LatencyStats } from "./latency.js";
+export type { MemberCounts, MemberStats } from "./member.js";
+export { type ClientPoolOptions, type PoolBehaviour, poolBehaviour, poolSize } from "./options.js";
+export type { EjectionSettings } from "./outlier.js";
+export type { PoolEvents } from "./pool-events.js";
 export type { Replay, ReplayEvents } from "./replay.js";

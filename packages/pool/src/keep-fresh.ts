@@ -2,8 +2,19 @@
 
 import { type Clock, createEvents, type EventSource, systemClock } from "@evertoken/core";
 import type { Keeper } from "@evertoken/credentials";
+import type { MetadataBearer, Pluggable } from "@smithy/types";
 import type { AwsClient } from "./aws-types.js";
+import { DEFAULT_REPLAY_BUFFER_BYTES } from "./options.js";
 import { type ReplayEvents, replayPlugin } from "./replay.js";
+
+export interface KeepFreshOptions {
+  /** How much of a stream is kept so that it can be sent again, in bytes a request. Default 1,048,576. */
+  readonly replayBufferBytes?: number | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+/** For `client.middlewareStack.use(…)`, and the way to hear of what it does. */
+export type KeepFreshPlugin = Pluggable<object, MetadataBearer> & EventSource<ReplayEvents>;
 
 /**
  * Makes a client replay requests that a service refused because its credentials are stale. The client must take its
@@ -16,9 +27,25 @@ import { type ReplayEvents, replayPlugin } from "./replay.js";
 export function keepFresh(
   client: Pick<AwsClient, "middlewareStack">,
   keeper: Keeper,
-  { clock = systemClock }: { readonly clock?: Clock } = {},
+  options: KeepFreshOptions = {},
 ): EventSource<ReplayEvents> {
+  const plugin = keepFreshPlugin(keeper, options);
+  client.middlewareStack.use(plugin);
+  return plugin;
+}
+
+/**
+ * The same as a plugin.
+ *
+ * @example
+ * s3.middlewareStack.use(keepFreshPlugin(keeper));
+ */
+export function keepFreshPlugin(
+  keeper: Keeper,
+  { clock = systemClock, replayBufferBytes = DEFAULT_REPLAY_BUFFER_BYTES }: KeepFreshOptions = {},
+): KeepFreshPlugin {
   const events = createEvents<ReplayEvents>();
-  client.middlewareStack.use(replayPlugin(keeper, clock, events));
-  return events;
+  // The SDK corrects the clock of the one client itself, as soon as it sees the refusal.
+  const learnSkew = () => {};
+  return { ...replayPlugin({ keeper, clock, events, replayBufferBytes, learnSkew }), on: events.on };
 }

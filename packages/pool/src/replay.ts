@@ -1,9 +1,11 @@
 /**
- * Replay: a request that a service refused because its credentials are stale is sent once more with other credentials.
+ * Replay: a request that a service refused because its credentials are stale, or because this host's clock is wrong, is
+ * sent once more with other credentials or the right time.
  *
- * Two middlewares in the client's stack. The outer one stands between the SDK's retries and its signing, so that calling
- * `next` again signs again without spending the retry budget; the inner one, right behind the signing, reads which
- * access key id the request was really signed with, because a rotation may have come between.
+ * Three middlewares in the client's stack. One at the very beginning holds the body, if it can be read once only. One
+ * stands between the SDK's retries and its signing, so that calling `next` again signs again without spending the retry
+ * budget. The last, right behind the signing, reads which access key id the request was really signed with, because a
+ * rotation may have come between.
  * @see https://github.com/aws/aws-sdk-js-v3 for the stack's steps: initialize, serialize, build, finalizeRequest, deserialize
  */
 
@@ -13,27 +15,39 @@ import type {
   FinalizeHandler,
   FinalizeHandlerArguments,
   HandlerExecutionContext,
+  InitializeHandler,
   MetadataBearer,
   Pluggable,
 } from "@smithy/types";
+import { type Body, bodyOf, isStream, type Stream } from "./body.js";
 import { BodyNotReplayableError } from "./errors.js";
-import { serviceCode, staleness } from "./stale.js";
+import { isSkewed, serviceCode, staleness } from "./stale.js";
 
 export interface Replay {
-  /** The refused access key id. */
+  /** The access key id that the refused request was signed with. */
   readonly accessKeyId: string;
-  /** What the service said: `ExpiredToken`. */
+  /** What the service said: `ExpiredToken`, `RequestTimeTooSkewed`. */
   readonly reason: string;
   /** The SDK's name of the operation: `PutObjectCommand`. */
   readonly command: string;
 }
 
 export type ReplayEvents = {
-  /** A request is being sent once more with other credentials. */
+  /** A request is being sent once more, with other credentials or the right time. */
   replayed: Replay;
   /** An answer that means stale credentials reached the caller, as this error or as its cause. */
   surfaced: Replay & { readonly error: unknown };
 };
+
+export interface ReplaySettings {
+  readonly keeper: Keeper;
+  readonly clock: Clock;
+  readonly events: Events<ReplayEvents>;
+  /** How much of a stream is kept so that it can be sent again. */
+  readonly replayBufferBytes: number;
+  /** Told how far this host's clock is off when a service refused a request for it: sign by the right time from now on. */
+  readonly learnSkew: (skewMs: number) => void;
+}
 
 /** A HEAD answered with a bare 400 may be the caller's own mistake, repeated: ask the source this often at most. */
 const DOUBT_INTERVAL_MS = 10_000;
@@ -43,33 +57,43 @@ const SKEW_SAMPLE_INTERVAL_MS = 60_000;
 
 interface HttpMessage {
   readonly method: string;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Record<string, string>;
   readonly body?: unknown;
 }
 
+/** What is known of one request on its way; the SDK's context is the same object in all steps. */
 interface Exchange {
-  readonly keeper: Keeper;
-  readonly clock: Clock;
-  readonly events: Events<ReplayEvents>;
+  body: Body | undefined;
+  accessKeyId: string | undefined;
+  sentAt: number;
+  replay: Replay | undefined;
 }
 
-/** The two middlewares, for `client.middlewareStack.use(…)`. */
-export function replayPlugin(
-  keeper: Keeper,
-  clock: Clock,
-  events: Events<ReplayEvents>,
-): Pluggable<object, MetadataBearer> {
-  const exchange: Exchange = { keeper, clock, events };
-  const signedWith = new WeakMap<HandlerExecutionContext, string>();
+type Exchanges = WeakMap<HandlerExecutionContext, Exchange>;
+type Finalize = FinalizeHandler<object, MetadataBearer>;
+type Initialize = InitializeHandler<object, MetadataBearer>;
+
+/** On its way from the second middleware to the first: begin again, with the body from its start. */
+class BeginAgain extends Error {}
+
+/** The three middlewares, for `client.middlewareStack.use(…)`. */
+export function replayPlugin(settings: ReplaySettings): Pluggable<object, MetadataBearer> {
+  const exchanges: Exchanges = new WeakMap();
   return {
     applyToStack(stack) {
-      stack.addRelativeTo(replaying(exchange, signedWith), {
+      stack.add(holdingBody(settings, exchanges), {
+        name: "evertokenBodyMiddleware",
+        step: "initialize",
+        priority: "high",
+        override: true,
+      });
+      stack.addRelativeTo(replaying(settings, exchanges), {
         name: "evertokenReplayMiddleware",
         relation: "before",
         toMiddleware: "httpSigningMiddleware",
         override: true,
       });
-      stack.addRelativeTo(readingSignature(exchange, signedWith), {
+      stack.addRelativeTo(readingSignature(settings, exchanges), {
         name: "evertokenReadSignatureMiddleware",
         relation: "after",
         toMiddleware: "httpSigningMiddleware",
@@ -79,10 +103,32 @@ export function replayPlugin(
   };
 }
 
-type Finalize = FinalizeHandler<object, MetadataBearer>;
-type SignedWith = WeakMap<HandlerExecutionContext, string>;
+function holdingBody({ replayBufferBytes }: ReplaySettings, exchanges: Exchanges) {
+  return (next: Initialize, context: HandlerExecutionContext): Initialize =>
+    async (args) => {
+      const exchange: Exchange = { body: undefined, accessKeyId: undefined, sentAt: 0, replay: undefined };
+      exchanges.set(context, exchange);
+      const [member, stream] =
+        Object.entries(args.input).find((entry): entry is [string, Stream] => isStream(entry[1])) ?? [];
+      if (member === undefined || stream === undefined) return next(args);
+      const body = await bodyOf(stream, replayBufferBytes);
+      exchange.body = body;
+      // A Blob knows its length; once it is a stream, S3 must be told.
+      const length = stream instanceof Blob && member === "Body" ? { ContentLength: stream.size } : {};
+      const withBody = (value: unknown) => ({ ...args, input: { ...length, ...args.input, [member]: value } });
+      try {
+        return await next(withBody(body.first()));
+      } catch (error) {
+        if (!(error instanceof BeginAgain)) throw error;
+        return await next(withBody(body.again()));
+      } finally {
+        body.release();
+      }
+    };
+}
 
-function replaying({ keeper, clock, events }: Exchange, signedWith: SignedWith) {
+function replaying(settings: ReplaySettings, exchanges: Exchanges) {
+  const { keeper, clock, events, replayBufferBytes, learnSkew } = settings;
   let doubtedAt = Number.NEGATIVE_INFINITY;
 
   /** Other credentials than the refused ones, or undefined when it was not the credentials after all. */
@@ -98,54 +144,92 @@ function replaying({ keeper, clock, events }: Exchange, signedWith: SignedWith) 
     return identity.accessKeyId === refused ? undefined : identity;
   };
 
+  /** True when something has changed that makes another try worth it. */
+  const mended = async (error: Error, exchange: Exchange, refused: string, method: string, signal?: AbortSignal) => {
+    const skewMs = skewOf(error, exchange.sentAt, clock);
+    if (skewMs !== undefined && isSkewed(error, skewMs)) {
+      learnSkew(skewMs);
+      keeper.noteSkew(skewMs);
+      return true;
+    }
+    if (staleness(error, method) === "other") return false;
+    return (await others(error, refused, method, signal)) !== undefined;
+  };
+
   return (next: Finalize, context: HandlerExecutionContext): Finalize =>
     async (args) => {
+      const request = args.request as HttpMessage;
+      const exchange = exchanges.get(context);
+      if (exchange === undefined) return next(args);
+      const { body } = exchange;
+      if (body !== undefined) askBeforeSending(request, replayBufferBytes);
       try {
         return await next(args);
       } catch (error) {
-        const { method, body } = args.request as HttpMessage;
-        const accessKeyId = signedWith.get(context);
-        if (accessKeyId === undefined || !(error instanceof Error) || staleness(error, method) === "other") throw error;
-        const replay: Replay = { accessKeyId, reason: serviceCode(error), command: context.commandName ?? "a command" };
+        const { accessKeyId: refused, replay: before } = exchange;
+        if (refused === undefined || !(error instanceof Error)) throw error;
+        if (before !== undefined) {
+          surface(error, error, before, request.method, exchange, settings);
+          throw error;
+        }
+        const replay = {
+          accessKeyId: refused,
+          reason: serviceCode(error),
+          command: context.commandName ?? "a command",
+        };
+        const signal = abortSignalOf(context);
         try {
-          const signal = abortSignalOf(context);
-          const identity = await others(error, accessKeyId, method, signal);
-          if (identity === undefined) throw error;
-          if (!canBeSentAgain(body)) throw bodyNotReplayable(replay, error);
+          if (!(await mended(error, exchange, refused, request.method, signal))) throw error;
+          if (body === undefined ? !canBeSentAgain(request.body) : !body.canBeReadAgain) {
+            throw bodyNotReplayable(replay, error);
+          }
           signal?.throwIfAborted();
+          exchange.replay = replay;
           events.emit("replayed", replay);
+        } catch (final) {
+          surface(final, error, replay, request.method, exchange, settings);
+          throw final;
+        }
+        if (body !== undefined) throw new BeginAgain();
+        try {
           return await next(args);
         } catch (final) {
-          surface(final, error, replay, method, { keeper, clock, events }, signedWith.get(context));
+          surface(final, undefined, replay, request.method, exchange, settings);
           throw final;
         }
       }
     };
 }
 
-/** Tells of an error that means stale credentials and now reaches the caller; a second refusal is the Keeper's to know. */
+/**
+ * Tells of an error that means stale credentials and now reaches the caller; a second refusal is the Keeper's to know.
+ * @param first the refusal that `final` followed, if that was no replay.
+ */
 function surface(
   final: unknown,
   first: unknown,
   replay: Replay,
   method: string,
-  { keeper, events }: Exchange,
-  signedWith: string | undefined,
+  { accessKeyId, replay: replayed }: Exchange,
+  { keeper, events }: ReplaySettings,
 ): void {
-  const refusedAgain = final !== first && final instanceof Error && staleness(final, method) === "stale";
-  if (refusedAgain && signedWith !== undefined) void keeper.reject(signedWith, serviceCode(final));
+  const refusedAgain = replayed !== undefined && final instanceof Error && staleness(final, method) === "stale";
+  if (refusedAgain && accessKeyId !== undefined) void keeper.reject(accessKeyId, serviceCode(final));
   const told = final instanceof CredentialsRejectedError || final instanceof BodyNotReplayableError;
-  if (refusedAgain || told) events.emit("surfaced", { ...replay, error: final });
+  if (refusedAgain || (told && final !== first)) events.emit("surfaced", { ...replay, error: final });
 }
 
-function readingSignature({ keeper, clock }: Exchange, signedWith: SignedWith) {
+function readingSignature({ keeper, clock }: ReplaySettings, exchanges: Exchanges) {
   let sampledAt = Number.NEGATIVE_INFINITY;
   return (next: Finalize, context: HandlerExecutionContext): Finalize =>
     async (args: FinalizeHandlerArguments<object>) => {
       const { authorization = "" } = headersOf(args.request);
-      const accessKeyId = /Credential=([^/,\s]+)\//.exec(authorization)?.[1];
-      if (accessKeyId !== undefined) signedWith.set(context, accessKeyId);
       const sentAt = clock.now();
+      const exchange = exchanges.get(context);
+      if (exchange !== undefined) {
+        exchange.accessKeyId = /Credential=([^/,\s]+)\//.exec(authorization)?.[1] ?? exchange.accessKeyId;
+        exchange.sentAt = sentAt;
+      }
       const result = await next(args);
       if (sentAt - sampledAt >= SKEW_SAMPLE_INTERVAL_MS || sentAt < sampledAt) {
         sampledAt = sentAt;
@@ -154,6 +238,24 @@ function readingSignature({ keeper, clock }: Exchange, signedWith: SignedWith) {
       }
       return result;
     };
+}
+
+/** How far this host's clock is off, by the answer that an error carries. */
+function skewOf(error: Error, sentAt: number, clock: Clock): number | undefined {
+  const response = "$response" in error ? error.$response : undefined;
+  return measureSkew(headersOf(response).date, sentAt, clock.now());
+}
+
+/**
+ * More than is kept, or nobody knows how much: let the service refuse before the body is sent, so that it can still be
+ * read from its start. Handlers that cannot do this ignore the header.
+ * @see https://www.rfc-editor.org/rfc/rfc9110#field.expect
+ */
+function askBeforeSending({ headers }: HttpMessage, replayBufferBytes: number): void {
+  const length = Number(
+    headers["content-length"] ?? headers["x-amz-decoded-content-length"] ?? Number.POSITIVE_INFINITY,
+  );
+  if (length > replayBufferBytes) headers.Expect = "100-continue";
 }
 
 function headersOf(message: unknown): Readonly<Record<string, string | undefined>> {
@@ -179,9 +281,9 @@ function canBeSentAgain(body: unknown): boolean {
 
 function bodyNotReplayable({ accessKeyId, reason, command }: Replay, cause: Error): BodyNotReplayableError {
   return new BodyNotReplayableError(
-    `the service refused ${command} because the credentials ${accessKeyId} are stale (${reason}), and its body is a ` +
-      "stream that has been read in part, so it was not sent again. Other credentials are in place: send the request " +
-      "again with a new stream, or give the body as a string or buffer and it is replayed for you.",
+    `the service refused ${command} (${reason}, signed with ${accessKeyId}), and of its body, a stream, more had been ` +
+      "read than is kept, so it was not sent again. What was wrong is mended: send the request again with a new stream, " +
+      "raise replayBufferBytes, or give the body as a string, buffer, Blob or file stream and it is replayed for you.",
     { cause },
   );
 }

@@ -3,7 +3,7 @@
  *
  * All of these come before the service has acted on the request, which is why sending it again is safe even when the
  * operation is not idempotent. `SignatureDoesNotMatch` is not among them (other credentials do not mend a wrong secret or
- * a changed request), nor is `RequestTimeTooSkewed` (the clock, not the credentials; the SDK corrects it itself).
+ * a changed request). What services say about a wrong clock is told apart below.
  */
 
 const STALE_CODES: ReadonlySet<string> = new Set([
@@ -36,6 +36,30 @@ export function staleness(error: unknown, method: string): Staleness {
 /** An error document's code; the SDK names its errors after it. */
 export function serviceCode(error: Error): string {
   return "Code" in error && typeof error.Code === "string" ? error.Code : error.name;
+}
+
+/** Only ever said about the time of the request. */
+const SKEW_CODES: ReadonlySet<string> = new Set(["RequestTimeTooSkewed", "RequestInTheFuture"]);
+
+/** Said about the time of the request, among other things. */
+const PERHAPS_SKEW_CODES: ReadonlySet<string> = new Set([
+  "AuthFailure",
+  "InvalidSignatureException",
+  "RequestExpired",
+  "SignatureDoesNotMatch",
+]);
+
+/** The strictest services allow five minutes; a clock that is off by less was not the reason. */
+const NOTABLE_SKEW_MS = 240_000;
+
+/**
+ * True when the service refused the request because of this host's clock.
+ * @param skewMs how far the clock by which the request was signed is off, by the service's answer.
+ */
+export function isSkewed(error: unknown, skewMs: number): boolean {
+  if (!isServiceError(error)) return false;
+  const code = serviceCode(error);
+  return SKEW_CODES.has(code) || (PERHAPS_SKEW_CODES.has(code) && Math.abs(skewMs) >= NOTABLE_SKEW_MS);
 }
 
 interface ServiceError extends Error {

@@ -4,23 +4,30 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
 import { createKeeper, fromImds, type Keeper, type KeeperOptions } from "@evertoken/credentials";
-import { type ClientPool, createClientPool } from "@evertoken/pool";
+import { type ClientPool, type ClientPoolOptions, createClientPool } from "@evertoken/pool";
 import { type SimulatorOptions, startSimulator } from "@evertoken/simulator";
 import { onTestFinished } from "vitest";
 
 export async function simulatedPool({
   size = 5,
   keeper: keeperOptions = {},
+  pool: poolOptions = {},
   simulator: simulatorOptions = {},
 }: {
   size?: number;
   keeper?: KeeperOptions;
+  pool?: Partial<ClientPoolOptions<S3Client>>;
   simulator?: SimulatorOptions;
 } = {}) {
   const simulator = await startSimulator(simulatorOptions);
   const source = fromImds({ endpoint: simulator.imdsUrl });
   const keeper = createKeeper({ source, ...keeperOptions });
-  const pool = createClientPool({ size, keeper, create: ({ credentials }) => s3At(simulator.s3Url, { credentials }) });
+  const pool = createClientPool({
+    size,
+    keeper,
+    create: ({ credentials }) => s3At(simulator.s3Url, { credentials }),
+    ...poolOptions,
+  });
   onTestFinished(async () => {
     await pool.close({ drainMs: 100 });
     keeper.close();
@@ -75,11 +82,16 @@ export async function serviceThatSays(
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, signedWith };
 }
 
-export function poolAt(url: string, keeper: Keeper): ClientPool<S3Client> {
+export function poolAt(
+  url: string,
+  keeper: Keeper,
+  options: Partial<ClientPoolOptions<S3Client>> = {},
+): ClientPool<S3Client> {
   const pool = createClientPool({
     size: 1,
     keeper,
     create: ({ credentials }) => s3At(url, { credentials, maxAttempts: 1 }),
+    ...options,
   });
   onTestFinished(() => pool.close({ drainMs: 100 }));
   return pool;

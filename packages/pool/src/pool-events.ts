@@ -1,0 +1,22 @@
+/** What a pool tells of. */
+
+import type { Ejection } from "./health.js";
+import type { Replay, ReplayEvents } from "./replay.js";
+
+interface OfMember {
+  /** The member's id. */
+  readonly member: number;
+}
+
+export type PoolEvents = {
+  /** A client was created. */
+  created: OfMember;
+  /** A client gets no more requests, and is destroyed when those under way have ended. */
+  retired: OfMember & { readonly reason: "lifetime" | "idle" };
+  /** A client gets no requests for a while. */
+  ejected: Ejection;
+  /** A request is being sent once more, with other credentials or the right time. */
+  replayed: OfMember & Replay;
+  /** An answer that means stale credentials reached the caller, as this error or as its cause. */
+  surfaced: OfMember & ReplayEvents["surfaced"];
+};
