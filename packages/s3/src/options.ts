@@ -1,11 +1,11 @@
 /** What an S3 pool can be told, checked once. The names are those that AWS SDKs use. */
 
-import { type Clock, check, InvalidInputError, systemClock } from "@evertoken/core";
+import { check, InvalidInputError } from "@evertoken/core";
 import { type AwsSdkProvider, createKeeper, fromProvider, type Keeper } from "@evertoken/credentials";
-import { poolSize } from "@evertoken/pool";
+import { type PoolBehaviour, poolBehaviour, poolSize } from "@evertoken/pool";
 import * as v from "valibot";
 
-export interface S3PoolOptions {
+export interface S3PoolOptions extends PoolBehaviour {
   /** The AWS region: `eu-central-1`. Environment: `AWS_REGION`. Required one way or the other. */
   readonly region?: string | undefined;
   /** How many clients at most. Default 100. */
@@ -24,20 +24,6 @@ export interface S3PoolOptions {
   readonly keeper?: Keeper | undefined;
   /** Instead of a Keeper: any AWS SDK v3 provider, kept by a Keeper of the pool's own. */
   readonly credentials?: AwsSdkProvider | undefined;
-  readonly clock?: Clock | undefined;
-}
-
-export interface S3PoolSettings {
-  readonly region: string;
-  readonly size: number;
-  readonly connectTimeoutMs: number;
-  readonly requestTimeoutMs: number;
-  readonly maxConnections: number;
-  readonly endpoint: string | undefined;
-  readonly forcePathStyle: boolean;
-  readonly keeper: Keeper;
-  readonly ownsKeeper: boolean;
-  readonly clock: Clock;
 }
 
 const milliseconds = v.pipe(
@@ -90,7 +76,7 @@ const schema = v.pipe(
         "must be an AWS SDK credential provider or credentials",
       ),
     ),
-    clock: v.optional(v.custom<Clock>(isObject, "must be a Clock")),
+    ...poolBehaviour,
   }),
   v.forward(
     v.check(
@@ -102,16 +88,15 @@ const schema = v.pipe(
 );
 
 /** @throws InvalidInputError naming each option that is wrong. */
-export function s3PoolSettings(options: S3PoolOptions): S3PoolSettings {
-  const { keeper, credentials, clock = systemClock, ...given } = check(schema, options, "createS3Pool options");
+export function s3PoolSettings(options: S3PoolOptions) {
+  const { keeper, credentials, ...given } = check(schema, options, "createS3Pool options");
   const source = credentials === undefined ? undefined : fromProvider(credentials);
   return Object.freeze({
     ...given,
     region: given.region ?? regionOfEnvironment(),
     endpoint: given.endpoint,
-    keeper: keeper ?? createKeeper({ source, clock }),
+    keeper: keeper ?? createKeeper({ source, clock: given.clock }),
     ownsKeeper: keeper === undefined,
-    clock,
   });
 }
 

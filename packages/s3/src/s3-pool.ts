@@ -3,9 +3,18 @@
 import { S3Client } from "@aws-sdk/client-s3";
 import { type ClientPool, createClientPool } from "@evertoken/pool";
 import { type S3PoolOptions, s3PoolSettings } from "./options.js";
-import { SharedConnectionsHandler, sharedAgent } from "./shared-connections.js";
+import { type Presign, presigner } from "./presign.js";
+import { SharedConnections } from "./shared-connections.js";
 
-export type S3Pool = ClientPool<S3Client>;
+export interface S3Pool extends ClientPool<S3Client> {
+  /**
+   * A URL that lets whoever has it do what the command says, for `expiresIn` seconds and no longer than the credentials
+   * behind it: fresher ones are asked for first.
+   * @throws UrlOutlivesCredentialsError when there are none that last so long.
+   * @throws InvalidInputError when `expiresIn` is not what it must be.
+   */
+  readonly presign: Presign;
+}
 
 /**
  * @example
@@ -16,24 +25,25 @@ export type S3Pool = ClientPool<S3Client>;
  * @throws InvalidInputError when an option or environment variable is not what it must be.
  */
 export function createS3Pool(options: S3PoolOptions = {}): S3Pool {
-  const { keeper, ownsKeeper, ...settings } = s3PoolSettings(options);
-  const { region, endpoint, forcePathStyle } = settings;
-  const agent = sharedAgent(settings);
-  return createClientPool({
-    size: settings.size,
+  const settings = s3PoolSettings(options);
+  const { region, endpoint, forcePathStyle, connectTimeoutMs, requestTimeoutMs, maxConnections, ...rest } = settings;
+  const { keeper, ownsKeeper, ...behaviour } = rest;
+  const connections = new SharedConnections({ connectTimeoutMs, requestTimeoutMs, maxConnections });
+  const pool = createClientPool({
+    ...behaviour,
     keeper,
-    clock: settings.clock,
     create: ({ credentials }) =>
       new S3Client({
         region,
         credentials,
         forcePathStyle,
         ...(endpoint === undefined ? {} : { endpoint }),
-        requestHandler: new SharedConnectionsHandler(agent),
+        requestHandler: connections.handler(),
       }),
     afterClose: async () => {
       if (ownsKeeper) keeper.close();
-      await agent.destroy();
+      await connections.destroy();
     },
   });
+  return Object.assign(pool, { presign: presigner(pool, keeper, settings.clock) });
 }

@@ -1,10 +1,12 @@
 /**
- * The connections of a pool: one undici agent behind all of its clients.
+ * The connections of a pool: one undici agent behind all of its clients, and one of Node.js's own for requests that ask
+ * before they send (`Expect: 100-continue`), which undici does not do.
  *
  * The SDK's own handler would give each client a set of its own. `client.destroy()` destroys the handler it was given,
- * so each client gets one that leaves the shared agent alone.
+ * so each client gets one that leaves the shared connections alone.
  */
 
+import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { UndiciHttpHandler } from "@smithy/undici-http-handler";
 import { Agent } from "undici";
 
@@ -14,22 +16,54 @@ export interface ConnectionSettings {
   readonly maxConnections: number;
 }
 
-export function sharedAgent({ connectTimeoutMs, requestTimeoutMs, maxConnections }: ConnectionSettings): Agent {
-  return new Agent({
-    connections: maxConnections,
-    connect: { timeout: connectTimeoutMs },
-    headersTimeout: requestTimeoutMs,
-    bodyTimeout: requestTimeoutMs,
-    // One request a connection at a time: an answer must never wait behind another.
-    pipelining: 1,
-  });
-}
+export class SharedConnections {
+  readonly #agent: Agent;
+  readonly #asking: NodeHttpHandler;
 
-export class SharedConnectionsHandler extends UndiciHttpHandler {
-  constructor(agent: Agent) {
-    super({ dispatcher: agent });
+  constructor({ connectTimeoutMs, requestTimeoutMs, maxConnections }: ConnectionSettings) {
+    this.#agent = new Agent({
+      connections: maxConnections,
+      connect: { timeout: connectTimeoutMs },
+      headersTimeout: requestTimeoutMs,
+      bodyTimeout: requestTimeoutMs,
+      // One request a connection at a time: an answer must never wait behind another.
+      pipelining: 1,
+    });
+    // It opens a connection for each such request, because it waits for the answer only on one of its own.
+    this.#asking = new NodeHttpHandler({ connectionTimeout: connectTimeoutMs, socketTimeout: requestTimeoutMs });
   }
 
-  /** The pool ends the agent, when all of its clients are gone. */
+  /** For one client. */
+  handler(): UndiciHttpHandler {
+    return new SharedConnectionsHandler(this.#agent, this.#asking);
+  }
+
+  async destroy(): Promise<void> {
+    this.#asking.destroy();
+    await this.#agent.destroy();
+  }
+}
+
+class SharedConnectionsHandler extends UndiciHttpHandler {
+  readonly #asking: NodeHttpHandler;
+
+  constructor(agent: Agent, asking: NodeHttpHandler) {
+    super({ dispatcher: agent });
+    this.#asking = asking;
+  }
+
+  override handle(
+    ...[request, options]: Parameters<UndiciHttpHandler["handle"]>
+  ): ReturnType<UndiciHttpHandler["handle"]> {
+    // Bytes can be sent again, so there is nothing to ask; the SDK's own limit is for bodies of any kind.
+    const asks = isStream(request.body) && (request.headers.Expect ?? request.headers.expect) === "100-continue";
+    return asks ? this.#asking.handle(request, options) : super.handle(request, options);
+  }
+
+  /** The pool ends the connections, when all of its clients are gone. */
   override destroy(): void {}
+}
+
+function isStream(body: unknown): boolean {
+  return typeof body === "object" && body !== null && "pipe" in body;
 }
