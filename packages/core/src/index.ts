@@ -12,7 +12,7 @@ export {
 export { createEvents, type EventSource, type Events, type Listener } from "./events.js";
 export { jittered, type Random, seededRandom, systemRandom } from "./random.js";
 export { hideFields, Secret } from "./secret.js";
-export { measureSkew } from "./skew.js";
+export { measureSkew, SkewSampler } from "./skew.js";
 export {
   NoAnswerInTime,
   type SmallAnswer,

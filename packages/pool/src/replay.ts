@@ -9,7 +9,7 @@
  * @see https://github.com/aws/aws-sdk-js-v3 for the stack's steps: initialize, serialize, build, finalizeRequest, deserialize
  */
 
-import { type Clock, type Events, measureSkew } from "@evertoken/core";
+import { type Clock, type Events, measureSkew, SkewSampler } from "@evertoken/core";
 import { CredentialsRejectedError, type Identity, type Keeper } from "@evertoken/credentials";
 import type {
   FinalizeHandler,
@@ -51,9 +51,6 @@ export interface ReplaySettings {
 
 /** A HEAD answered with a bare 400 may be the caller's own mistake, repeated: ask the source this often at most. */
 const DOUBT_INTERVAL_MS = 10_000;
-
-/** The service's clock is read from its answers this often: skew changes slowly, and parsing dates is not free. */
-const SKEW_SAMPLE_INTERVAL_MS = 60_000;
 
 interface HttpMessage {
   readonly method: string;
@@ -220,7 +217,7 @@ function surface(
 }
 
 function readingSignature({ keeper, clock }: ReplaySettings, exchanges: Exchanges) {
-  let sampledAt = Number.NEGATIVE_INFINITY;
+  const skew = new SkewSampler(clock, (skewMs) => keeper.noteSkew(skewMs));
   return (next: Finalize, context: HandlerExecutionContext): Finalize =>
     async (args: FinalizeHandlerArguments<object>) => {
       const { authorization = "" } = headersOf(args.request);
@@ -231,11 +228,7 @@ function readingSignature({ keeper, clock }: ReplaySettings, exchanges: Exchange
         exchange.sentAt = sentAt;
       }
       const result = await next(args);
-      if (sentAt - sampledAt >= SKEW_SAMPLE_INTERVAL_MS || sentAt < sampledAt) {
-        sampledAt = sentAt;
-        const skewMs = measureSkew(headersOf(result.response).date, sentAt, clock.now());
-        if (skewMs !== undefined) keeper.noteSkew(skewMs);
-      }
+      skew.sample(headersOf(result.response).date, sentAt);
       return result;
     };
 }

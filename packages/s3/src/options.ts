@@ -1,5 +1,6 @@
 /** What an S3 pool can be told, checked once. The names are those that AWS SDKs use. */
 
+import type { S3ClientConfig } from "@aws-sdk/client-s3";
 import { check, InvalidInputError } from "@evertoken/core";
 import { type AwsSdkProvider, createKeeper, fromProvider, type Keeper } from "@evertoken/credentials";
 import { type PoolBehaviour, poolBehaviour, poolSize } from "@evertoken/pool";
@@ -24,7 +25,27 @@ export interface S3PoolOptions extends PoolBehaviour {
   readonly keeper?: Keeper | undefined;
   /** Instead of a Keeper: any AWS SDK v3 provider, kept by a Keeper of the pool's own. */
   readonly credentials?: AwsSdkProvider | undefined;
+  /** Sends the hot operations past most of the SDK's work, with the same results. Default true. */
+  readonly fastLane?: boolean | undefined;
+  /** Certificates that are trusted instead of Node.js's own, in PEM. */
+  readonly ca?: string | Buffer | readonly (string | Buffer)[] | undefined;
+  /** How often the SDK sends a request at most. Default: `AWS_MAX_ATTEMPTS`, or 3. */
+  readonly maxAttempts?: number | undefined;
+  /** When uploads carry a checksum. Default: `AWS_REQUEST_CHECKSUM_CALCULATION`, or `WHEN_SUPPORTED`. */
+  readonly requestChecksumCalculation?: ChecksumUse | undefined;
+  /** When downloads are checked. Default: `AWS_RESPONSE_CHECKSUM_VALIDATION`, or `WHEN_SUPPORTED`. */
+  readonly responseChecksumValidation?: ChecksumUse | undefined;
+  /** Endpoints that are reached by IPv6 as well. Default: `AWS_USE_DUALSTACK_ENDPOINT`, or false. */
+  readonly useDualstackEndpoint?: boolean | undefined;
+  /** Endpoints with validated cryptography. Default: `AWS_USE_FIPS_ENDPOINT`, or false. */
+  readonly useFipsEndpoint?: boolean | undefined;
+  /** S3 Transfer Acceleration. Default false. */
+  readonly useAccelerateEndpoint?: boolean | undefined;
+  /** Sends a request again to the region in which the bucket is, when S3 says so. Default false. */
+  readonly followRegionRedirects?: boolean | undefined;
 }
+
+export type ChecksumUse = "WHEN_SUPPORTED" | "WHEN_REQUIRED";
 
 const milliseconds = v.pipe(
   v.number("must be a number of milliseconds"),
@@ -36,6 +57,32 @@ const connectionsMessage = (issue: { input: unknown }) =>
   `is ${String(issue.input)}: expected a whole number from 1 to 10000`;
 
 const REGION = /^[a-z]{2,}(-[a-z]+)+-\d+$/;
+
+const trueOrFalse = v.boolean("must be true or false");
+
+const checksumUse = v.picklist(
+  ["WHEN_SUPPORTED", "WHEN_REQUIRED"],
+  (issue) => `is ${issue.received}: expected "WHEN_SUPPORTED" or "WHEN_REQUIRED"`,
+);
+
+const maxAttemptsMessage = (issue: { input: unknown }) =>
+  `is ${String(issue.input)}: expected a whole number, 1 or more`;
+
+const isPem = (value: unknown) => typeof value === "string" || Buffer.isBuffer(value);
+
+/** What the SDK's client is told as it is. */
+const ofTheSdk = {
+  forcePathStyle: v.optional(trueOrFalse, false),
+  maxAttempts: v.optional(
+    v.pipe(v.number(maxAttemptsMessage), v.integer(maxAttemptsMessage), v.minValue(1, maxAttemptsMessage)),
+  ),
+  requestChecksumCalculation: v.optional(checksumUse),
+  responseChecksumValidation: v.optional(checksumUse),
+  useDualstackEndpoint: v.optional(trueOrFalse),
+  useFipsEndpoint: v.optional(trueOrFalse),
+  useAccelerateEndpoint: v.optional(trueOrFalse),
+  followRegionRedirects: v.optional(trueOrFalse),
+};
 
 const isObject = (value: unknown) => typeof value === "object" && value !== null;
 
@@ -68,7 +115,14 @@ const schema = v.pipe(
         v.check(isEndpoint, (issue) => `is ${JSON.stringify(issue.input)}: expected http(s)://host[:port]`),
       ),
     ),
-    forcePathStyle: v.optional(v.boolean("must be true or false"), false),
+    fastLane: v.optional(trueOrFalse, true),
+    ca: v.optional(
+      v.custom<string | Buffer | readonly (string | Buffer)[]>(
+        (value) => isPem(value) || (Array.isArray(value) && value.every(isPem)),
+        "must be one or more certificates in PEM, as text or Buffers",
+      ),
+    ),
+    ...ofTheSdk,
     keeper: v.optional(v.custom<Keeper>(isObject, "must be a Keeper: createKeeper(…)")),
     credentials: v.optional(
       v.custom<AwsSdkProvider>(
@@ -87,17 +141,41 @@ const schema = v.pipe(
   ),
 );
 
-/** @throws InvalidInputError naming each option that is wrong. */
+/**
+ * The settings of the pool, sorted by whose they are.
+ * @throws InvalidInputError naming each option that is wrong.
+ */
 export function s3PoolSettings(options: S3PoolOptions) {
-  const { keeper, credentials, ...given } = check(schema, options, "createS3Pool options");
+  const { keeper, credentials, region, fastLane, ...rest } = check(schema, options, "createS3Pool options");
+  const { connectTimeoutMs, requestTimeoutMs, maxConnections, ca, ...others } = rest;
+  const { endpoint, forcePathStyle, maxAttempts, requestChecksumCalculation, responseChecksumValidation, ...more } =
+    others;
+  const { useDualstackEndpoint, useFipsEndpoint, useAccelerateEndpoint, followRegionRedirects, ...behaviour } = more;
   const source = credentials === undefined ? undefined : fromProvider(credentials);
   return Object.freeze({
-    ...given,
-    region: given.region ?? regionOfEnvironment(),
-    endpoint: given.endpoint,
-    keeper: keeper ?? createKeeper({ source, clock: given.clock }),
+    region: region ?? regionOfEnvironment(),
+    keeper: keeper ?? createKeeper({ source, clock: behaviour.clock }),
     ownsKeeper: keeper === undefined,
+    fastLane,
+    connections: { connectTimeoutMs, requestTimeoutMs, maxConnections, ca },
+    behaviour,
+    clientConfig: withoutUndefined({
+      endpoint,
+      forcePathStyle,
+      maxAttempts,
+      requestChecksumCalculation,
+      responseChecksumValidation,
+      useDualstackEndpoint,
+      useFipsEndpoint,
+      useAccelerateEndpoint,
+      followRegionRedirects,
+    }),
   });
+}
+
+/** The SDK takes an option that is there and undefined for one that was given. */
+function withoutUndefined(config: { [K in keyof S3ClientConfig]: S3ClientConfig[K] | undefined }): S3ClientConfig {
+  return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined));
 }
 
 function regionOfEnvironment(): string {

@@ -1,12 +1,21 @@
 /** The S3 pool: long-lived S3 clients on one Keeper and one set of connections. */
 
-import { S3Client } from "@aws-sdk/client-s3";
-import { type ClientPool, createClientPool } from "@evertoken/pool";
+import type { S3Client } from "@aws-sdk/client-s3";
+import { type ClientPool, type ClientPoolStats, createClientPool } from "@evertoken/pool";
+import type { LaneStats } from "./fast-lane/diversion.js";
+import { FastLane } from "./fast-lane/lane.js";
+import { LanedS3Client } from "./fast-lane/laned-client.js";
 import { type S3PoolOptions, s3PoolSettings } from "./options.js";
 import { type Presign, presigner } from "./presign.js";
 import { SharedConnections } from "./shared-connections.js";
 
+export interface S3PoolStats extends ClientPoolStats {
+  /** Which way requests went, and why not the fast one. */
+  readonly lanes: LaneStats;
+}
+
 export interface S3Pool extends ClientPool<S3Client> {
+  stats(): S3PoolStats;
   /**
    * A URL that lets whoever has it do what the command says, for `expiresIn` seconds and no longer than the credentials
    * behind it: fresher ones are asked for first.
@@ -25,25 +34,30 @@ export interface S3Pool extends ClientPool<S3Client> {
  * @throws InvalidInputError when an option or environment variable is not what it must be.
  */
 export function createS3Pool(options: S3PoolOptions = {}): S3Pool {
-  const settings = s3PoolSettings(options);
-  const { region, endpoint, forcePathStyle, connectTimeoutMs, requestTimeoutMs, maxConnections, ...rest } = settings;
-  const { keeper, ownsKeeper, ...behaviour } = rest;
-  const connections = new SharedConnections({ connectTimeoutMs, requestTimeoutMs, maxConnections });
-  const pool = createClientPool({
+  const {
+    region,
+    keeper,
+    ownsKeeper,
+    fastLane,
+    clientConfig,
+    connections: limits,
+    behaviour,
+  } = s3PoolSettings(options);
+  const connections = new SharedConnections(limits);
+  const lane = new FastLane({ isOn: fastLane, dispatcher: connections.dispatcher, keeper, clock: behaviour.clock });
+  const pool = createClientPool<S3Client>({
     ...behaviour,
     keeper,
     create: ({ credentials }) =>
-      new S3Client({
-        region,
-        credentials,
-        forcePathStyle,
-        ...(endpoint === undefined ? {} : { endpoint }),
-        requestHandler: connections.handler(),
-      }),
+      new LanedS3Client({ ...clientConfig, region, credentials, requestHandler: connections.handler() }, lane),
     afterClose: async () => {
       if (ownsKeeper) keeper.close();
       await connections.destroy();
     },
   });
-  return Object.assign(pool, { presign: presigner(pool, keeper, settings.clock) });
+  const stats = pool.stats.bind(pool);
+  return Object.assign(pool, {
+    presign: presigner(pool, keeper, behaviour.clock),
+    stats: () => Object.freeze({ ...stats(), lanes: lane.stats() }),
+  });
 }

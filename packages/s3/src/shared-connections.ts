@@ -8,29 +8,42 @@
 
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { UndiciHttpHandler } from "@smithy/undici-http-handler";
-import { Agent } from "undici";
+import { Agent, type Dispatcher } from "undici";
+import { Received } from "./fast-lane/handed-over.js";
 
 export interface ConnectionSettings {
   readonly connectTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly maxConnections: number;
+  /** Certificates that are trusted, in PEM; undefined: Node.js's own. */
+  readonly ca: string | Buffer | readonly (string | Buffer)[] | undefined;
 }
 
 export class SharedConnections {
   readonly #agent: Agent;
   readonly #asking: NodeHttpHandler;
 
-  constructor({ connectTimeoutMs, requestTimeoutMs, maxConnections }: ConnectionSettings) {
+  constructor({ connectTimeoutMs, requestTimeoutMs, maxConnections, ca }: ConnectionSettings) {
+    const trust = ca === undefined ? {} : { ca: ca as string | Buffer | (string | Buffer)[] };
     this.#agent = new Agent({
       connections: maxConnections,
-      connect: { timeout: connectTimeoutMs },
+      connect: { timeout: connectTimeoutMs, ...trust },
       headersTimeout: requestTimeoutMs,
       bodyTimeout: requestTimeoutMs,
       // One request a connection at a time: an answer must never wait behind another.
       pipelining: 1,
     });
     // It opens a connection for each such request, because it waits for the answer only on one of its own.
-    this.#asking = new NodeHttpHandler({ connectionTimeout: connectTimeoutMs, socketTimeout: requestTimeoutMs });
+    this.#asking = new NodeHttpHandler({
+      connectionTimeout: connectTimeoutMs,
+      socketTimeout: requestTimeoutMs,
+      ...(ca === undefined ? {} : { httpsAgent: trust }),
+    });
+  }
+
+  /** For requests that need no handler. */
+  get dispatcher(): Dispatcher {
+    return this.#agent;
   }
 
   /** For one client. */
@@ -55,6 +68,8 @@ class SharedConnectionsHandler extends UndiciHttpHandler {
   override handle(
     ...[request, options]: Parameters<UndiciHttpHandler["handle"]>
   ): ReturnType<UndiciHttpHandler["handle"]> {
+    const received = Received.handlerFor(request, options);
+    if (received !== undefined) return received.handle(request, options);
     // Bytes can be sent again, so there is nothing to ask; the SDK's own limit is for bodies of any kind.
     const asks = isStream(request.body) && (request.headers.Expect ?? request.headers.expect) === "100-continue";
     return asks ? this.#asking.handle(request, options) : super.handle(request, options);
