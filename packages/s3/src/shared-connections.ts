@@ -8,7 +8,7 @@
 
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { UndiciHttpHandler } from "@smithy/undici-http-handler";
-import { Agent, type Dispatcher } from "undici";
+import { Agent, Client, type Dispatcher, Pool } from "undici";
 import { Received } from "./fast-lane/handed-over.js";
 
 export interface ConnectionSettings {
@@ -32,6 +32,8 @@ export class SharedConnections {
       bodyTimeout: requestTimeoutMs,
       // One request a connection at a time: an answer must never wait behind another.
       pipelining: 1,
+      factory: (origin, options) =>
+        new Pool(origin, { ...options, factory: (url, ofConnection) => new Connection(url, ofConnection as object) }),
     });
     // It opens a connection for each such request, because it waits for the answer only on one of its own.
     this.#asking = new NodeHttpHandler({
@@ -54,6 +56,17 @@ export class SharedConnections {
   async destroy(): Promise<void> {
     this.#asking.destroy();
     await this.#agent.destroy();
+  }
+}
+
+/**
+ * One connection. After a request that cannot be written (a header with a control character, say) undici's pool takes the
+ * connection for busy and waits for a sign of its own that never comes, so as many such requests as there are connections
+ * would stop everybody. One that has nothing to do is not busy.
+ */
+class Connection extends Client {
+  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    return super.dispatch(options, handler) || this.stats.size === 0;
   }
 }
 
