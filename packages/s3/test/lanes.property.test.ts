@@ -41,7 +41,7 @@ const COMMANDS = {
 const rarely = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 16 });
 
 const text = fc.oneof(
-  { weight: 6, arbitrary: fc.string({ maxLength: 30 }) },
+  { weight: 20, arbitrary: fc.string({ minLength: 1, maxLength: 30 }) },
   { weight: 1, arbitrary: fc.string({ unit: "binary", maxLength: 10 }) },
   { weight: 1, arbitrary: fc.constantFrom(" two  spaces ", "tab\there", "ü", "a,b", '"quoted"') },
 );
@@ -68,12 +68,29 @@ const body = fc.oneof(
 );
 
 const date = fc.oneof(
-  fc.date({ min: new Date("2000-01-01T00:00:00Z"), max: new Date("2090-01-01T00:00:00Z"), noInvalidDate: true }),
-  fc.constantFrom(new Date(Number.NaN), new Date("0099-01-01T00:00:00Z"), new Date("9999-12-31T23:59:59.999Z")),
+  {
+    weight: 20,
+    arbitrary: fc.date({
+      min: new Date("2000-01-01T00:00:00Z"),
+      max: new Date("2090-01-01T00:00:00Z"),
+      noInvalidDate: true,
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(
+      new Date(Number.NaN),
+      new Date("0099-01-01T00:00:00Z"),
+      new Date("9999-12-31T23:59:59.999Z"),
+    ),
+  },
 );
 
 const algorithm = fc.constantFrom("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256", "MD4");
-const etag = fc.constantFrom("*", '"d41d8cd98f00b204e9800998ecf8427e"', "nonsense", "");
+const etag = fc.oneof(
+  { weight: 20, arbitrary: fc.constantFrom("*", '"d41d8cd98f00b204e9800998ecf8427e"', "nonsense") },
+  { weight: 1, arbitrary: fc.constant("") },
+);
 
 const uploaded = {
   Body: body,
