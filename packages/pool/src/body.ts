@@ -8,14 +8,15 @@
 import { createReadStream, ReadStream } from "node:fs";
 import { Readable } from "node:stream";
 import { ReadableStream } from "node:stream/web";
+import { KeptBytes } from "./kept-bytes.js";
 
 /** The body of one request, for as long as the request lasts. */
 export interface Body {
   /** The body for the first sending. */
   first(): unknown;
-  /** False when more has been read than was kept. */
-  readonly canBeReadAgain: boolean;
-  /** The body for the second sending; the first one is read no more. */
+  /** Ends the reading for the first sending. False when more has been read than was kept, and there is no second one. */
+  rewind(): boolean;
+  /** The body for the second sending. */
   again(): unknown;
   /** The request is over: lets go of what has not been read. */
   release(): void;
@@ -30,17 +31,20 @@ export function isStream(value: unknown): value is Stream {
 
 export function bodyOf(stream: Stream, replayBufferBytes: number): Body | Promise<Body> {
   if (stream instanceof Blob) return blobBody(stream, replayBufferBytes);
-  // Opened again at its start it must give the same, so nothing may have been read of it.
-  if (stream instanceof ReadStream && typeof stream.path === "string" && stream.bytesRead === 0)
-    return fileBody(stream);
+  if (stream instanceof ReadStream && givesTheSameAgain(stream)) return fileBody(stream);
   return new RecordedBody(stream, replayBufferBytes);
+}
+
+/** True when its path, opened again, gives what it gives: unread, not decoded; made of a descriptor it has no path. */
+function givesTheSameAgain({ path, bytesRead, readableEncoding }: ReadStream): boolean {
+  return path !== undefined && bytesRead === 0 && readableEncoding === null;
 }
 
 /** The SDK takes no Blobs on Node.js; a small one becomes bytes, a large one is streamed. */
 async function blobBody(blob: Blob, replayBufferBytes: number): Promise<Body> {
   const bytes = blob.size <= replayBufferBytes ? new Uint8Array(await blob.arrayBuffer()) : undefined;
   const read = () => bytes ?? Readable.fromWeb(blob.stream() as ReadableStream);
-  return { first: read, again: read, canBeReadAgain: true, release: () => {} };
+  return { first: read, rewind: () => true, again: read, release: () => {} };
 }
 
 function fileBody(file: ReadStream): Body {
@@ -48,8 +52,8 @@ function fileBody(file: ReadStream): Body {
   const { path, start, end } = file as ReadStream & { readonly start?: number; readonly end?: number };
   let current = file;
   return {
-    canBeReadAgain: true,
     first: () => current,
+    rewind: () => true,
     again: () => {
       current.destroy();
       current = createReadStream(path, {
@@ -62,73 +66,78 @@ function fileBody(file: ReadStream): Body {
   };
 }
 
+/**
+ * The first sending's chunks are kept as they are read. From {@link RecordedBody.rewind} on nothing more is kept, because
+ * there is no third sending.
+ */
 class RecordedBody implements Body {
-  readonly #limit: number;
   readonly #source: AsyncIterator<Uint8Array | string>;
-  #kept: Uint8Array[] = [];
-  #keptBytes = 0;
-  #overflowed = false;
-  #sending = 0;
-  /** The chunk that is being read, for whichever sending gets it. */
+  readonly #kept: KeptBytes;
+  #sending = 1;
+  /** The chunk that is being read. */
   #reading: Promise<IteratorResult<Uint8Array>> | undefined;
+  /** The chunk that was being read at the time of the rewind: it belongs behind what is kept. */
+  #carried: Promise<IteratorResult<Uint8Array>> | undefined;
 
   constructor(stream: Readable | ReadableStream, limit: number) {
-    this.#limit = limit;
+    this.#kept = new KeptBytes(limit);
     this.#source = (stream as AsyncIterable<Uint8Array | string>)[Symbol.asyncIterator]();
   }
 
-  get canBeReadAgain(): boolean {
-    return !this.#overflowed;
+  first(): Readable {
+    return Readable.from(this.#fresh(1), { objectMode: false });
   }
 
-  first(): Readable {
-    return this.again();
+  rewind(): boolean {
+    if (this.#kept.overflowed) return false;
+    this.#sending = 2;
+    this.#carried = this.#reading;
+    return true;
   }
 
   again(): Readable {
-    this.#sending += 1;
-    return Readable.from(this.#chunks(this.#sending), { objectMode: false });
+    return Readable.from(this.#keptThenFresh(), { objectMode: false });
   }
 
   release(): void {
-    this.#sending += 1;
-    this.#kept = [];
+    this.#sending = 3;
+    this.#kept.clear();
     void this.#source.return?.().catch(() => {});
   }
 
-  async *#chunks(sending: number): AsyncGenerator<Uint8Array> {
-    for (let index = 0; sending === this.#sending; index++) {
-      const kept = this.#kept[index];
-      if (kept !== undefined) {
-        yield kept;
-        continue;
-      }
-      const { value, done } = await this.#next();
-      // Another sending has taken over meanwhile; the chunk is kept for it, or it waits for the same one.
+  async *#keptThenFresh(): AsyncGenerator<Uint8Array> {
+    for (let index = 0; ; index++) {
+      const block = this.#kept.block(index);
+      if (block === undefined) break;
+      yield block;
+    }
+    this.#kept.clear();
+    const { value, done } = (await this.#carried) ?? {};
+    if (done === true) return;
+    if (value !== undefined) yield value;
+    yield* this.#fresh(2);
+  }
+
+  async *#fresh(sending: 1 | 2): AsyncGenerator<Uint8Array> {
+    while (sending === this.#sending) {
+      this.#reading ??= this.#read();
+      const { value, done } = await this.#reading;
+      // The second sending has begun meanwhile: it has this chunk.
       if (done === true || sending !== this.#sending) return;
       yield value;
     }
   }
 
-  #next(): Promise<IteratorResult<Uint8Array>> {
-    this.#reading ??= this.#read().finally(() => {
-      this.#reading = undefined;
-    });
-    return this.#reading;
-  }
-
   async #read(): Promise<IteratorResult<Uint8Array>> {
-    const { value, done } = await this.#source.next();
-    if (done === true) return { value: undefined, done };
-    const chunk = typeof value === "string" ? Buffer.from(value) : value;
-    this.#keep(chunk);
-    return { value: chunk, done: false };
-  }
-
-  #keep(chunk: Uint8Array): void {
-    this.#keptBytes += chunk.byteLength;
-    this.#overflowed ||= this.#keptBytes > this.#limit;
-    if (this.#overflowed) this.#kept = [];
-    else this.#kept.push(chunk);
+    try {
+      const { value, done } = await this.#source.next();
+      if (done === true) return { value: undefined, done };
+      const chunk = typeof value === "string" ? Buffer.from(value) : value;
+      if (this.#sending === 1) this.#kept.add(chunk);
+      return { value: chunk, done: false };
+    } finally {
+      // In the same moment as the keeping, so that a chunk is either kept or being read, never both.
+      this.#reading = undefined;
+    }
   }
 }

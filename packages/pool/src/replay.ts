@@ -70,8 +70,11 @@ type Exchanges = WeakMap<HandlerExecutionContext, Exchange>;
 type Finalize = FinalizeHandler<object, MetadataBearer>;
 type Initialize = InitializeHandler<object, MetadataBearer>;
 
-/** On its way from the second middleware to the first: begin again, with the body from its start. */
-class BeginAgain extends Error {}
+/**
+ * On its way from the second middleware to the first, which begins again with the body from its start. It is no error, so
+ * that nobody in between tells the user of one: the SDK's retries would.
+ */
+const beginAgain = () => ({ response: undefined, output: { $metadata: {} } });
 
 /** The three middlewares, for `client.middlewareStack.use(…)`. */
 export function replayPlugin(settings: ReplaySettings): Pluggable<object, MetadataBearer> {
@@ -114,10 +117,8 @@ function holdingBody({ replayBufferBytes }: ReplaySettings, exchanges: Exchanges
       const length = stream instanceof Blob && member === "Body" ? { ContentLength: stream.size } : {};
       const withBody = (value: unknown) => ({ ...args, input: { ...length, ...args.input, [member]: value } });
       try {
-        return await next(withBody(body.first()));
-      } catch (error) {
-        if (!(error instanceof BeginAgain)) throw error;
-        return await next(withBody(body.again()));
+        const result = await next(withBody(body.first()));
+        return exchange.replay === undefined ? result : await next(withBody(body.again()));
       } finally {
         body.release();
       }
@@ -177,7 +178,7 @@ function replaying(settings: ReplaySettings, exchanges: Exchanges) {
         const signal = abortSignalOf(context);
         try {
           if (!(await mended(error, exchange, refused, request.method, signal))) throw error;
-          if (body === undefined ? !canBeSentAgain(request.body) : !body.canBeReadAgain) {
+          if (body === undefined ? !canBeSentAgain(request.body) : !body.rewind()) {
             throw bodyNotReplayable(replay, error);
           }
           signal?.throwIfAborted();
@@ -187,7 +188,7 @@ function replaying(settings: ReplaySettings, exchanges: Exchanges) {
           surface(final, error, replay, request.method, exchange, settings);
           throw final;
         }
-        if (body !== undefined) throw new BeginAgain();
+        if (body !== undefined) return beginAgain();
         try {
           return await next(args);
         } catch (final) {

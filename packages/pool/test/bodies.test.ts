@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { GetObjectCommand, PutObjectCommand, type PutObjectCommandInput } from "@aws-sdk/client-s3";
 import { BodyNotReplayableError } from "@evertoken/pool";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { everNewKeeper, ok, poolAt, says, serviceThatSays, simulatedPool } from "./service.js";
 
 const Bucket = "reports";
@@ -41,7 +41,7 @@ type Body = NonNullable<PutObjectCommandInput["Body"]>;
 const kinds: [string, (content: Uint8Array) => Body | Promise<Body>][] = [
   ["text", (content) => Buffer.from(content).toString("latin1")],
   ["a buffer", (content) => Buffer.from(content)],
-  ["a typed array", (content) => content],
+  ["a typed array, a part of a larger one", (content) => new Uint8Array([9, ...content, 9]).subarray(1, -1)],
   ["a Blob", (content) => new Blob([Buffer.from(content)])],
   ["a stream", (content) => Readable.from(pieces(content))],
   ["a web stream", webStream],
@@ -89,6 +89,53 @@ describe("the body of a request that is replayed", () => {
       expect(pool.stats()).toMatchObject({ failed: 0, replayed: 1 });
     },
   );
+
+  it("is sent again without a word on the console", async () => {
+    const warned: unknown[] = [];
+    const warn = vi.spyOn(console, "warn").mockImplementation((...said) => void warned.push(said));
+    onTestFinished(() => warn.mockRestore());
+    const pool = poolAt((await serviceThatSays(says(400, "ExpiredToken"), ok)).url, everNewKeeper());
+
+    await pool.send(
+      new PutObjectCommand({ Bucket, Key: "key", Body: Readable.from([Buffer.from("content")]), ContentLength: 7 }),
+    );
+
+    expect(pool.stats().replayed).toBe(1);
+    expect(warned).toEqual([]);
+  });
+
+  it("arrives whole when it is refused while a chunk is being read that is too much to keep", async () => {
+    const bodies: string[] = [];
+    const server = createServer((incoming, outgoing) => {
+      const first = bodies.push("") === 1;
+      incoming.on("data", (chunk: Buffer) => {
+        bodies[bodies.length - 1] += chunk.toString();
+        if (first && !outgoing.headersSent) says(400, "ExpiredToken")(incoming, outgoing);
+      });
+      incoming.on("end", () => first || ok(incoming, outgoing));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const pool = poolAt(url, everNewKeeper(), { replayBufferBytes: 10 });
+    const replayed = new Promise((resolve) => pool.on("replayed", resolve));
+    const chunks = ["first, ", "second, ", "third"];
+    const slow = new ReadableStream({
+      async pull(controller) {
+        if (chunks.length === 2) await replayed;
+        controller.enqueue(Buffer.from(chunks.shift() ?? ""));
+        if (chunks.length === 0) controller.close();
+      },
+    });
+
+    await pool.send(new PutObjectCommand({ Bucket, Key: "key", Body: slow, ContentLength: 20 }));
+
+    expect(bodies[0]).toContain("first, ");
+    expect(bodies[1]).toMatch(/first, .*second, .*third/s);
+  });
 
   it("may be an empty one", async () => {
     const { simulator, pool } = await simulatedPool();

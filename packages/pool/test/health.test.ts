@@ -1,9 +1,20 @@
-import { S3Client } from "@aws-sdk/client-s3";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { ListBucketsCommand, S3Client } from "@aws-sdk/client-s3";
 import { VirtualClock } from "@evertoken/core";
 import { type ClientPoolOptions, createClientPool, type PoolEvents } from "@evertoken/pool";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { DEFAULT_EJECTION, outcomeOf, successRateOutliers } from "../src/outlier.js";
-import { everNewKeeper } from "./service.js";
+import { everNewKeeper, ok, poolAt, s3At, serviceThatSays } from "./service.js";
+
+/** An address at which nobody listens any more. */
+async function urlOfNobody(): Promise<string> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return `http://127.0.0.1:${port}`;
+}
 
 const failure = (httpStatusCode: number, name = "InternalError") =>
   Object.assign(new Error(name), { name, $metadata: { httpStatusCode } });
@@ -130,6 +141,23 @@ describe("a client that fails where the others do not", () => {
     await rounds(6, clients.slice(0, 5));
 
     expect(told.ejected).toHaveLength(2);
+  });
+
+  it("is one whose connections break, on real sockets", async () => {
+    const service = await serviceThatSays(ok);
+    const urls = [await urlOfNobody(), service.url];
+    const pool = poolAt(service.url, everNewKeeper(), {
+      size: 2,
+      choice: "round-robin",
+      create: ({ credentials }) => s3At(urls.shift() ?? service.url, { credentials, maxAttempts: 1 }),
+    });
+    await Promise.all([1, 2].map(() => pool.lease(() => new Promise((resolve) => setImmediate(resolve)))));
+    const send = () => pool.send(new ListBucketsCommand()).catch(() => {});
+
+    for (let request = 0; request < 30; request++) await send();
+
+    expect(pool.stats()).toMatchObject({ ejected: 1, failed: 5 });
+    expect(pool.stats().members[0]).toMatchObject({ id: 0, failed: 5, ejected: 1 });
   });
 
   it("stays when it is the last", async () => {

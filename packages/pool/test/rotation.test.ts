@@ -105,6 +105,7 @@ describe("credentials that are revoked under five hundred requests", () => {
   }, 240_000);
 });
 
+/** What happened to others: https://github.com/brettwooldridge/HikariCP/issues/1836 */
 describe("a member of a pool", () => {
   it("that is created during a rotation signs with the new credentials", async () => {
     const service = await serviceThatSays(ok);
