@@ -26,6 +26,7 @@ export type Stream = Blob | Readable | ReadableStream;
 
 /** True for what an SDK client cannot simply send a second time. */
 export function isStream(value: unknown): value is Stream {
+  if (typeof value !== "object" || value === null) return false;
   return value instanceof Readable || value instanceof ReadableStream || value instanceof Blob;
 }
 

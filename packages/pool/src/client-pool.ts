@@ -13,7 +13,7 @@ import { Crew } from "./crew.js";
 import { Health } from "./health.js";
 import { Latency, type LatencyStats } from "./latency.js";
 import type { Member, MemberCounts, MemberStats } from "./member.js";
-import { type ClientPoolOptions, type ClientPoolSettings, clientPoolSettings } from "./options.js";
+import { type ClientPoolOptions, type ClientPoolSettings, clientPoolSettings, closeSettings } from "./options.js";
 import { outcomeOf } from "./outlier.js";
 import type { PoolEvents } from "./pool-events.js";
 import { WaitingLine } from "./waiting-line.js";
@@ -65,7 +65,10 @@ export interface ClientPool<C extends AwsClient> extends EventSource<PoolEvents>
    */
   lease<T>(work: (client: C) => T | Promise<T>, options?: LeaseOptions): Promise<T>;
   stats(): ClientPoolStats;
-  /** Refuses new requests, lets those under way and those waiting finish, then destroys the clients. Idempotent. */
+  /**
+   * Refuses new requests, lets those under way and those waiting finish, then destroys the clients. Idempotent.
+   * @throws InvalidInputError when `drainMs` is not what it must be.
+   */
   close(options?: CloseOptions): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -151,7 +154,8 @@ class SharedClientPool<C extends AwsClient> implements ClientPool<C> {
     return this.#events.on(event, listener);
   }
 
-  close({ drainMs = 10_000 }: CloseOptions = {}): Promise<void> {
+  async close(options: CloseOptions = {}): Promise<void> {
+    const { drainMs } = closeSettings(options);
     this.#closing ??= this.#close(drainMs);
     return this.#closing;
   }
@@ -162,22 +166,32 @@ class SharedClientPool<C extends AwsClient> implements ClientPool<C> {
 
   /** Undefined when every client is at its bound. */
   #free(): Member<C> | undefined {
-    for (const member of this.#crew.members) if (this.#crew.isOld(member)) this.#crew.retire(member, "lifetime");
-    const { maxInFlight } = this.#settings;
+    const crew = this.#crew;
     const now = this.#settings.clock.monotonic();
-    const { members } = this.#crew;
-    const fit = members.filter(({ ejectedUntil }) => ejectedUntil <= now);
-    const chosen = this.#choose((fit.length > 0 ? fit : members).filter(({ inFlight }) => inFlight < maxInFlight));
+    crew.retireOld(now);
+    const fit = this.#fit(now);
+    const chosen = this.#choose(fit);
     if (chosen?.inFlight === 0) return chosen;
-    // All that was looked at is busy: time for another client, if there may be one.
-    if (this.#crew.mayGrow || members.length === 0) {
-      try {
-        return this.#crew.grow();
-      } catch (error) {
-        if (chosen === undefined) throw error;
-      }
+    if (!crew.mayGrow && crew.members.length > 0) return chosen;
+    // Another one only when all of those there are busy.
+    const idle = fit.find(({ inFlight }) => inFlight === 0);
+    if (idle !== undefined) return idle;
+    try {
+      return crew.grow();
+    } catch (error) {
+      if (chosen === undefined) throw error;
+      return chosen;
     }
-    return chosen;
+  }
+
+  /** Those that may get a request now; the members as they are, at no cost, as long as nothing keeps one from it. */
+  #fit(now: number): readonly Member<C>[] {
+    const { members } = this.#crew;
+    const healthy = this.#health?.fit(members, now) ?? members;
+    const { maxInFlight } = this.#settings;
+    return maxInFlight === Number.POSITIVE_INFINITY
+      ? healthy
+      : healthy.filter(({ inFlight }) => inFlight < maxInFlight);
   }
 
   #begin(member: Member<C>): Member<C> {

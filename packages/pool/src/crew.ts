@@ -25,6 +25,8 @@ export class Crew<C extends AwsClient> {
   readonly #leaving = new Set<Member<C>>();
   #members: readonly Member<C>[] = [];
   #created = 0;
+  /** When the oldest of them is too old, on the clock's monotonic scale. */
+  #nextRetireAt = Number.POSITIVE_INFINITY;
   #failures = 0;
   /** What `create()` threw last, and until when (monotonic) it is not called again. */
   #failure: { readonly error: unknown; readonly until: number } | undefined;
@@ -67,6 +69,7 @@ export class Crew<C extends AwsClient> {
     this.#equip(member);
     this.#created += 1;
     this.#members = [...this.#members, member];
+    this.#nextRetireAt = Math.min(this.#nextRetireAt, member.retireAt);
     this.#rounds ??= every(ROUND_MS, () => this.#lookOver(), clock);
     this.#events.emit("created", { member: member.id });
     return member;
@@ -77,13 +80,16 @@ export class Crew<C extends AwsClient> {
     if (member.inFlight === 0 && this.#leaving.delete(member)) member.client.destroy();
   }
 
-  /** True when it is too old for another request. */
-  isOld(member: Member<C>): boolean {
-    return this.#settings.clock.monotonic() >= member.retireAt;
+  /** Gives those that are too old no more requests. */
+  retireOld(now: number): void {
+    // Asked before each request, so the usual answer must cost next to nothing.
+    if (now < this.#nextRetireAt) return;
+    for (const member of this.#members) if (now >= member.retireAt) this.#retire(member, "lifetime");
+    this.#nextRetireAt = Math.min(...this.#members.map(({ retireAt }) => retireAt));
   }
 
-  /** Gives it no more requests; it is destroyed when it has nothing more to do. */
-  retire(member: Member<C>, reason: "lifetime" | "idle"): void {
+  /** It is destroyed when it has nothing more to do. */
+  #retire(member: Member<C>, reason: "lifetime" | "idle"): void {
     this.#members = this.#members.filter((other) => other !== member);
     this.#leaving.add(member);
     this.#events.emit("retired", { member: member.id, reason });
@@ -152,10 +158,10 @@ export class Crew<C extends AwsClient> {
 
   #lookOver(): void {
     const now = this.#settings.clock.monotonic();
+    this.retireOld(now);
     for (const member of this.#members) {
-      if (now >= member.retireAt) this.retire(member, "lifetime");
-      else if (member.inFlight === 0 && now - member.lastUsedAt >= this.#settings.idleTimeoutMs)
-        this.retire(member, "idle");
+      if (member.inFlight === 0 && now - member.lastUsedAt >= this.#settings.idleTimeoutMs)
+        this.#retire(member, "idle");
     }
   }
 

@@ -19,11 +19,20 @@ export class Health<C extends AwsClient> {
   readonly #random: Random;
   readonly #tell: (ejection: Ejection) => void;
   #intervalEnd = Number.NEGATIVE_INFINITY;
+  /** When the last ejection ends, on the clock's monotonic scale. */
+  #allFitFrom = Number.NEGATIVE_INFINITY;
 
   constructor(settings: EjectionSettings, random: Random, tell: (ejection: Ejection) => void) {
     this.#settings = settings;
     this.#random = random;
     this.#tell = tell;
+  }
+
+  /** Those of `members` that get requests: all, if there would be none. */
+  fit(members: readonly Member<C>[], now: number): readonly Member<C>[] {
+    if (now >= this.#allFitFrom) return members;
+    const fit = members.filter(({ ejectedUntil }) => ejectedUntil <= now);
+    return fit.length > 0 ? fit : members;
   }
 
   /** Takes note of how a request of `member` ended. */
@@ -62,6 +71,7 @@ export class Health<C extends AwsClient> {
     // Those ejected together must not come back together.
     const forMs = jittered(Math.min(baseEjectionMs * member.ejectionFactor, maxEjectionMs), 0.1, this.#random);
     member.ejectedUntil = now + forMs;
+    this.#allFitFrom = Math.max(this.#allFitFrom, member.ejectedUntil);
     this.#tell({ member: member.id, reason, forMs });
   }
 }

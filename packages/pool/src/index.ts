@@ -8,6 +8,7 @@ export {
   type LeaseOptions,
 } from "./client-pool.js";
 export { BodyNotReplayableError, ClientCreationError, PoolOverloadedError } from "./errors.js";
+export type { Replay } from "./exchange.js";
 export type { Ejection } from "./health.js";
 export { type KeepFreshOptions, type KeepFreshPlugin, keepFresh, keepFreshPlugin } from "./keep-fresh.js";
 export type { LatencyStats } from "./latency.js";
@@ -15,4 +16,4 @@ export type { MemberCounts, MemberStats } from "./member.js";
 export { type ClientPoolOptions, type PoolBehaviour, poolBehaviour, poolSize } from "./options.js";
 export type { EjectionSettings } from "./outlier.js";
 export type { PoolEvents } from "./pool-events.js";
-export type { Replay, ReplayEvents } from "./replay.js";
+export type { ReplayEvents } from "./replay.js";

@@ -147,3 +147,18 @@ export function clientPoolSettings<C extends AwsClient>(options: ClientPoolOptio
   const { size, create, keeper, afterClose } = options;
   return Object.freeze({ ...behaviour, size, create, keeper, afterClose });
 }
+
+const closing = v.strictObject({
+  drainMs: v.optional(
+    v.pipe(
+      v.number("must be a number of milliseconds"),
+      v.minValue(0, (issue) => `is ${issue.input}: expected milliseconds, 0 or more`),
+    ),
+    10_000,
+  ),
+});
+
+/** @throws InvalidInputError naming each option that is wrong. */
+export function closeSettings(options: { readonly drainMs?: number | undefined }): { readonly drainMs: number } {
+  return check(closing, options, "close options");
+}

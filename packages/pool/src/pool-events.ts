@@ -1,7 +1,8 @@
 /** What a pool tells of. */
 
+import type { Replay } from "./exchange.js";
 import type { Ejection } from "./health.js";
-import type { Replay, ReplayEvents } from "./replay.js";
+import type { ReplayEvents } from "./replay.js";
 
 interface OfMember {
   /** The member's id. */

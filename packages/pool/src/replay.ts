@@ -11,26 +11,11 @@
 
 import { type Clock, type Events, measureSkew, SkewSampler } from "@evertoken/core";
 import { CredentialsRejectedError, type Identity, type Keeper } from "@evertoken/credentials";
-import type {
-  FinalizeHandler,
-  FinalizeHandlerArguments,
-  HandlerExecutionContext,
-  InitializeHandler,
-  MetadataBearer,
-  Pluggable,
-} from "@smithy/types";
-import { type Body, bodyOf, isStream, type Stream } from "./body.js";
+import type { FinalizeHandler, HandlerExecutionContext, MetadataBearer, Pluggable } from "@smithy/types";
 import { BodyNotReplayableError } from "./errors.js";
+import { carrying, Exchange, exchangeOf, type Replay } from "./exchange.js";
+import { askBeforeSending, beginAgain, holdingBody } from "./holding-body.js";
 import { isSkewed, serviceCode, staleness } from "./stale.js";
-
-export interface Replay {
-  /** The access key id that the refused request was signed with. */
-  readonly accessKeyId: string;
-  /** What the service said: `ExpiredToken`, `RequestTimeTooSkewed`. */
-  readonly reason: string;
-  /** The SDK's name of the operation: `PutObjectCommand`. */
-  readonly command: string;
-}
 
 export type ReplayEvents = {
   /** A request is being sent once more, with other credentials or the right time. */
@@ -58,42 +43,25 @@ interface HttpMessage {
   readonly body?: unknown;
 }
 
-/** What is known of one request on its way; the SDK's context is the same object in all steps. */
-interface Exchange {
-  body: Body | undefined;
-  accessKeyId: string | undefined;
-  sentAt: number;
-  replay: Replay | undefined;
-}
-
-type Exchanges = WeakMap<HandlerExecutionContext, Exchange>;
 type Finalize = FinalizeHandler<object, MetadataBearer>;
-type Initialize = InitializeHandler<object, MetadataBearer>;
-
-/**
- * On its way from the second middleware to the first, which begins again with the body from its start. It is no error, so
- * that nobody in between tells the user of one: the SDK's retries would.
- */
-const beginAgain = () => ({ response: undefined, output: { $metadata: {} } });
 
 /** The three middlewares, for `client.middlewareStack.use(…)`. */
 export function replayPlugin(settings: ReplaySettings): Pluggable<object, MetadataBearer> {
-  const exchanges: Exchanges = new WeakMap();
   return {
     applyToStack(stack) {
-      stack.add(holdingBody(settings, exchanges), {
+      stack.add(holdingBody(settings.replayBufferBytes), {
         name: "evertokenBodyMiddleware",
         step: "initialize",
         priority: "high",
         override: true,
       });
-      stack.addRelativeTo(replaying(settings, exchanges), {
+      stack.addRelativeTo(replaying(settings), {
         name: "evertokenReplayMiddleware",
         relation: "before",
         toMiddleware: "httpSigningMiddleware",
         override: true,
       });
-      stack.addRelativeTo(readingSignature(settings, exchanges), {
+      stack.addRelativeTo(readingSignature(settings), {
         name: "evertokenReadSignatureMiddleware",
         relation: "after",
         toMiddleware: "httpSigningMiddleware",
@@ -103,29 +71,7 @@ export function replayPlugin(settings: ReplaySettings): Pluggable<object, Metada
   };
 }
 
-function holdingBody({ replayBufferBytes }: ReplaySettings, exchanges: Exchanges) {
-  return (next: Initialize, context: HandlerExecutionContext): Initialize =>
-    async (args) => {
-      const exchange: Exchange = { body: undefined, accessKeyId: undefined, sentAt: 0, replay: undefined };
-      exchanges.set(context, exchange);
-      const [member, stream] =
-        Object.entries(args.input).find((entry): entry is [string, Stream] => isStream(entry[1])) ?? [];
-      if (member === undefined || stream === undefined) return next(args);
-      const body = await bodyOf(stream, replayBufferBytes);
-      exchange.body = body;
-      // A Blob knows its length; once it is a stream, S3 must be told.
-      const length = stream instanceof Blob && member === "Body" ? { ContentLength: stream.size } : {};
-      const withBody = (value: unknown) => ({ ...args, input: { ...length, ...args.input, [member]: value } });
-      try {
-        const result = await next(withBody(body.first()));
-        return exchange.replay === undefined ? result : await next(withBody(body.again()));
-      } finally {
-        body.release();
-      }
-    };
-}
-
-function replaying(settings: ReplaySettings, exchanges: Exchanges) {
+function replaying(settings: ReplaySettings) {
   const { keeper, clock, events, replayBufferBytes, learnSkew } = settings;
   let doubtedAt = Number.NEGATIVE_INFINITY;
 
@@ -155,12 +101,12 @@ function replaying(settings: ReplaySettings, exchanges: Exchanges) {
   };
 
   return (next: Finalize, context: HandlerExecutionContext): Finalize =>
-    async (args) => {
-      const request = args.request as HttpMessage;
-      const exchange = exchanges.get(context);
-      if (exchange === undefined) return next(args);
+    async (given) => {
+      const request = given.request as HttpMessage;
+      const exchange = exchangeOf(given) ?? new Exchange();
+      const args = carrying(given, exchange);
       const { body } = exchange;
-      if (body !== undefined) askBeforeSending(request, replayBufferBytes);
+      if (body !== undefined) askBeforeSending(request.headers, replayBufferBytes);
       try {
         return await next(args);
       } catch (error) {
@@ -217,15 +163,14 @@ function surface(
   if (refusedAgain || (told && final !== first)) events.emit("surfaced", { ...replay, error: final });
 }
 
-function readingSignature({ keeper, clock }: ReplaySettings, exchanges: Exchanges) {
+function readingSignature({ keeper, clock }: ReplaySettings) {
   const skew = new SkewSampler(clock, (skewMs) => keeper.noteSkew(skewMs));
-  return (next: Finalize, context: HandlerExecutionContext): Finalize =>
-    async (args: FinalizeHandlerArguments<object>) => {
-      const { authorization = "" } = headersOf(args.request);
+  return (next: Finalize): Finalize =>
+    async (args) => {
       const sentAt = clock.now();
-      const exchange = exchanges.get(context);
+      const exchange = exchangeOf(args);
       if (exchange !== undefined) {
-        exchange.accessKeyId = /Credential=([^/,\s]+)\//.exec(authorization)?.[1] ?? exchange.accessKeyId;
+        exchange.authorization = headersOf(args.request).authorization;
         exchange.sentAt = sentAt;
       }
       const result = await next(args);
@@ -238,18 +183,6 @@ function readingSignature({ keeper, clock }: ReplaySettings, exchanges: Exchange
 function skewOf(error: Error, sentAt: number, clock: Clock): number | undefined {
   const response = "$response" in error ? error.$response : undefined;
   return measureSkew(headersOf(response).date, sentAt, clock.now());
-}
-
-/**
- * More than is kept, or nobody knows how much: let the service refuse before the body is sent, so that it can still be
- * read from its start. Handlers that cannot do this ignore the header.
- * @see https://www.rfc-editor.org/rfc/rfc9110#field.expect
- */
-function askBeforeSending({ headers }: HttpMessage, replayBufferBytes: number): void {
-  const length = Number(
-    headers["content-length"] ?? headers["x-amz-decoded-content-length"] ?? Number.POSITIVE_INFINITY,
-  );
-  if (length > replayBufferBytes) headers.Expect = "100-continue";
 }
 
 function headersOf(message: unknown): Readonly<Record<string, string | undefined>> {

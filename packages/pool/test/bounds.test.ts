@@ -82,6 +82,24 @@ describe("the choice of a client", () => {
     expect(pool.stats()).toMatchObject({ created: 1, sent: 10 });
   });
 
+  it("finds the idle one among many busy ones before it creates another", async () => {
+    const { pool, take } = leasedPool({ size: 20 });
+    const leases = Array.from({ length: 10 }, () => take());
+    await Promise.all(leases.map(({ used }) => used));
+
+    for (const { end, lease, used } of leases) {
+      end();
+      await lease;
+      const next = take();
+      leases.push(next);
+      expect(await next.used).toBe(await used);
+      if (leases.length === 20) break;
+    }
+
+    expect(pool.stats().created).toBe(10);
+    for (const { end } of leases) end();
+  });
+
   it("keeps the clients nearly evenly busy by looking at two of them", async () => {
     const { pool, take } = leasedPool({ size: 10 });
 

@@ -97,6 +97,14 @@ describe("closing a pool", () => {
     expect(closed).toBe(1);
   });
 
+  it.each([-1, Number.NaN, "10s"])("is not done for a time that is none (%s)", async (drainMs) => {
+    const { pool } = await simulatedPool();
+
+    await expect(pool.close({ drainMs } as never)).rejects.toThrow(InvalidInputError);
+
+    await expect(pool.lease(() => "open")).resolves.toBe("open");
+  });
+
   it("leaves the Keeper open", async () => {
     const { keeper, pool } = await simulatedPool();
 

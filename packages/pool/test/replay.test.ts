@@ -144,6 +144,26 @@ describe("a request that is refused because its credentials are stale", () => {
     expect(pool.stats()).toMatchObject({ failed: 1, replayed: 0, surfaced: 1 });
   });
 
+  it("is sent again by clients that resolve their middlewares once for all requests, too", async () => {
+    // All twenty are signed with the first credentials before one of them is refused.
+    let there = 0;
+    let allThere = () => {};
+    const refusal = new Promise<void>((resolve) => (allThere = resolve));
+    const service = await serviceThatSays((incoming, outgoing) => {
+      if (!incoming.headers.authorization?.includes("Credential=A1/")) return ok(incoming, outgoing);
+      there += 1;
+      if (there === 20) allThere();
+      void refusal.then(() => says(400, "ExpiredToken")(incoming, outgoing));
+    });
+    const pool = poolAt(service.url, everNewKeeper(), {
+      create: ({ credentials }) => s3At(service.url, { credentials, cacheMiddleware: true }),
+    });
+
+    await Promise.all(Array.from({ length: 20 }, (_, index) => pool.send(put(`key-${index}`))));
+
+    expect(pool.stats()).toMatchObject({ failed: 0, replayed: 20, surfaced: 0 });
+  });
+
   it("does not spend the retries of the SDK", async () => {
     const service = await serviceThatSays(says(400, "ExpiredToken"), says(503, "SlowDown"), ok);
     const keeper = everNewKeeper();
