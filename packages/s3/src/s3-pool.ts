@@ -4,9 +4,9 @@ import type { S3Client } from "@aws-sdk/client-s3";
 import { type ClientPool, type ClientPoolStats, createClientPool } from "@evertoken/pool";
 import type { LaneStats } from "./fast-lane/diversion.js";
 import { FastLane } from "./fast-lane/lane.js";
-import { LanedS3Client } from "./fast-lane/laned-client.js";
 import { type S3PoolOptions, s3PoolSettings } from "./options.js";
 import { type Presign, presigner } from "./presign.js";
+import { sdkClients } from "./sdk-clients.js";
 import { SharedConnections } from "./shared-connections.js";
 
 export interface S3PoolStats extends ClientPoolStats {
@@ -48,8 +48,7 @@ export function createS3Pool(options: S3PoolOptions = {}): S3Pool {
   const pool = createClientPool<S3Client>({
     ...behaviour,
     keeper,
-    create: ({ credentials }) =>
-      new LanedS3Client({ ...clientConfig, region, credentials, requestHandler: connections.handler() }, lane),
+    create: sdkClients({ config: { ...clientConfig, region }, connections, lane }),
     afterClose: async () => {
       if (ownsKeeper) keeper.close();
       await connections.destroy();

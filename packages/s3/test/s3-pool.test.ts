@@ -83,6 +83,32 @@ describe("a hundred pooled clients", () => {
   });
 });
 
+describe("what the environment says to AWS SDKs", () => {
+  it("holds for each client of a pool", async () => {
+    process.env.AWS_MAX_ATTEMPTS = "2";
+    process.env.AWS_SDK_UA_APP_ID = "reporting";
+    onTestFinished(() => {
+      delete process.env.AWS_MAX_ATTEMPTS;
+      delete process.env.AWS_SDK_UA_APP_ID;
+    });
+    const simulator = await simulated();
+    const agents: string[] = [];
+    const broken = createServer((incoming, outgoing) => {
+      agents.push(String(incoming.headers["user-agent"]));
+      outgoing.writeHead(503).end();
+    });
+    await listening(broken);
+    const pool = poolOn(simulator, { endpoint: urlOf(broken), size: 3, choice: "round-robin" });
+    const list = () => pool.send(new ListBucketsCommand());
+
+    const errors = await Promise.all([1, 2, 3].map(() => list().catch((error) => error)));
+
+    expect(pool.stats().members.map(({ sent }) => sent)).toEqual([1, 1, 1]);
+    expect(errors.map(({ $metadata }) => $metadata.attempts)).toEqual([2, 2, 2]);
+    expect(agents.filter((agent) => agent.includes("app/reporting"))).toHaveLength(6);
+  });
+});
+
 /** A server in front of S3 that counts connections. It answers by itself: only the connections are of interest. */
 async function countConnections(_: Simulator): Promise<{ url: string; connections: () => number }> {
   let connections = 0;
