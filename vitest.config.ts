@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 /** Tests import packages by their names, as users do, so they run against what is built: `npm run build` first. */
 export default defineConfig({
   test: {
-    include: ["packages/*/test/**/*.test.ts"],
+    include: ["packages/*/test/**/*.test.ts", "examples/test/**/*.test.ts"],
     // Child processes: tests replace the global Date, set environment variables and count what keeps a process alive.
     pool: "forks",
     env: {
