@@ -1,0 +1,210 @@
+// What a pool gives and costs, beside clients of the stock SDK, in the same run and by turns:
+//   - latency of a 4 KiB PutObject around credential rotations, with an IMDS that takes 900 ms for each answer;
+//   - memory of a pool of 100 clients and of 100 stock clients, over what one client of the kind costs in use;
+//   - CPU time of `pool.send` over `client.send`, for SDK clients that are alike.
+// The simulator has a process of its own, so none of its work is counted. Run nothing else meanwhile.
+//
+//     npm run measure:pool [-- latency | memory | cpu]
+
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { availableParallelism, loadavg } from "node:os";
+import { setTimeout as pause } from "node:timers/promises";
+import { PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { createKeeper, fromImds } from "@evertoken/credentials";
+import { createClientPool } from "@evertoken/pool";
+import { createS3Pool } from "@evertoken/s3";
+import { startSimulator } from "@evertoken/simulator";
+import { NodeHttpHandler } from "@smithy/node-http-handler";
+
+const CLIENTS = 100;
+const ROUNDS = Number(process.env.ROUNDS ?? 5);
+const ROTATION_MS = 10_000;
+const BODY = Buffer.alloc(4096, 1);
+
+const { READING: reading, LANE: lane, S3_URL: endpoint, IMDS_URL: imdsUrl } = process.env;
+const common = { region: "us-east-1", endpoint, forcePathStyle: true };
+
+const put = (index) => new PutObjectCommand({ Bucket: "bench", Key: `key-${index % 100}`, Body: BODY });
+// Without jitter, so that both lanes meet the rotation at the same moment.
+const newKeeper = () => createKeeper({ source: fromImds({ endpoint: imdsUrl }), random: () => 0.5 });
+
+function quantile(numbers, q) {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
+}
+const median = (numbers) => quantile(numbers, 0.5);
+
+/** What sends requests in this process's lane: a pool, or as many stock clients in turn. */
+function senderOf(size) {
+  if (lane === "evertoken") {
+    const pool = createS3Pool({ ...common, size, keeper: newKeeper() });
+    return { send: (index) => pool.send(put(index)), created: () => pool.stats().created };
+  }
+  const clients = Array.from({ length: size }, () => new S3Client(common));
+  return { send: (index) => clients[index % size].send(put(index)), created: () => size };
+}
+
+/** `concurrency` requests at a time until `isOver`; tells `each` when one began and how long it took. */
+async function load(send, concurrency, isOver, each = () => {}) {
+  let index = 0;
+  const worker = async () => {
+    while (!isOver(index)) {
+      const [startedAt, from] = [Date.now(), performance.now()];
+      await send(index++);
+      each(startedAt, performance.now() - from);
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, worker));
+}
+
+const readings = {
+  /** Latencies in the 3.5 seconds after each of three rotations, and in the calm before the next. */
+  async latency() {
+    const { send } = senderOf(CLIENTS);
+    await load(send, 16, (index) => index >= 1000);
+    const until = Date.now() + 3 * ROTATION_MS;
+    const [calm, rotating] = [[], []];
+    const sort = (startedAt, ms) => {
+      const since = (startedAt - Number(process.env.STARTED_AT)) % ROTATION_MS;
+      if (since < 3500) rotating.push(ms);
+      else if (since > 5000 && since < 9000) calm.push(ms);
+    };
+    await load(send, 16, () => Date.now() >= until, sort);
+    return {
+      p50: median(calm),
+      calm: quantile(calm, 0.99),
+      rotating: quantile(rotating, 0.99),
+      longest: quantile(rotating, 1),
+    };
+  },
+
+  /** What a hundred clients add to a process in which one has done the same work, so that code and its compilation are not counted. */
+  async memory() {
+    const concurrency = Number(process.env.CONCURRENCY);
+    const one = senderOf(1);
+    await load(one.send, concurrency, (index) => index >= 3000);
+    const before = await memoryHeld();
+    const hundred = senderOf(CLIENTS);
+    await load(hundred.send, concurrency, (index) => index >= 3000);
+    const after = await memoryHeld();
+    return { heap: after.heap - before.heap, rss: after.rss - before.rss, created: hundred.created() };
+  },
+
+  /** By turns in one process: whatever else the host does, hits both alike. */
+  async cpu() {
+    const keeper = newKeeper();
+    const create = () => new S3Client({ ...common, credentials: keeper.provider, requestHandler });
+    const requestHandler = new NodeHttpHandler();
+    const lanes = { client: create(), pool: createClientPool({ size: CLIENTS, keeper, create }) };
+    const spent = { client: [], pool: [] };
+    for (let turn = 0; turn < 40; turn++) {
+      for (const name of turn % 2 === 0 ? ["client", "pool"] : ["pool", "client"]) {
+        const before = process.cpuUsage();
+        await load(
+          (index) => lanes[name].send(put(index)),
+          16,
+          (index) => index >= 400,
+        );
+        const { user, system } = process.cpuUsage(before);
+        // The first turns compile.
+        if (turn >= 10) spent[name].push((user + system) / 400);
+      }
+    }
+    return { client: median(spent.client), pool: median(spent.pool) };
+  },
+
+  async simulator() {
+    const credentialLifetimeMs = 300_000 + ROTATION_MS;
+    const simulator = await startSimulator({ credentialLifetimeMs, rotationIntervalMs: ROTATION_MS });
+    if (process.env.IMDS_DELAY_MS) simulator.fault("imds-slow", { delayMs: Number(process.env.IMDS_DELAY_MS) });
+    return { S3_URL: simulator.s3Url, IMDS_URL: simulator.imdsUrl, STARTED_AT: String(Date.now()) };
+  },
+};
+
+async function memoryHeld() {
+  for (let turn = 0; turn < 10; turn++) {
+    globalThis.gc();
+    await pause(20);
+  }
+  const { rss, heapUsed, external } = process.memoryUsage();
+  return { rss: rss / 1e6, heap: (heapUsed + external) / 1e6 };
+}
+
+/** Takes one reading in a process of its own. */
+async function read(READING, env = {}) {
+  const child = fork(import.meta.filename, {
+    env: { ...process.env, ...env, READING },
+    execArgv: ["--expose-gc", "--no-warnings"],
+  });
+  const [told] = await once(child, "message");
+  return { told, child };
+}
+
+/** The readings of all lanes, by turns; the first lane of a round is another each time. */
+async function rounds(READING, lanes, env) {
+  const found = lanes.map(() => []);
+  for (let round = 0; round < ROUNDS; round++) {
+    for (let turn = 0; turn < lanes.length; turn++) {
+      const index = (round + turn) % lanes.length;
+      const { told, child } = await read(READING, { ...env, LANE: lanes[index] });
+      child.kill();
+      found[index].push(told);
+    }
+  }
+  return found.map((told) => (name) => median(told.map((one) => one[name])));
+}
+
+const LANES = ["evertoken", "stock"];
+const row = (...cells) => console.log(`| ${cells.join(" | ")} |`);
+const ms = (value) => `${value.toFixed(1)} ms`;
+
+const tables = {
+  async latency(env) {
+    row("PutObject 4 KiB, 16 at a time", "calm p50", "calm p99", "p99 around a rotation", "times calm", "longest");
+    row(..."------".split(""));
+    (await rounds("latency", LANES, env)).forEach((of, index) => {
+      const times = (of("rotating") / of("calm")).toFixed(2);
+      row(LANES[index], ms(of("p50")), ms(of("calm")), ms(of("rotating")), times, ms(of("longest")));
+    });
+  },
+
+  async memory(env) {
+    row("100 clients in use", "requests at a time", "clients created", "heap and buffers", "RSS");
+    row(..."-----".split(""));
+    for (const CONCURRENCY of ["16", "100"]) {
+      const [pool, stock] = await rounds("memory", LANES, { ...env, CONCURRENCY });
+      const MB = (of, name) => `${of(name).toFixed(1)} MB`;
+      for (const [index, of] of [pool, stock].entries()) {
+        row(LANES[index], CONCURRENCY, of("created"), MB(of, "heap"), MB(of, "rss"));
+      }
+      const part = (name) => `${(pool(name) / stock(name)).toFixed(2)} ×`;
+      row("evertoken / stock", CONCURRENCY, "", part("heap"), part("rss"));
+    }
+  },
+
+  async cpu(env) {
+    const [of] = await rounds("cpu", ["both"], env);
+    row("PutObject 4 KiB, 16 at a time", "CPU");
+    row("-", "-");
+    for (const name of ["client", "pool"]) row(`${name}.send`, `${of(name).toFixed(0)} µs`);
+    row("pool / client", `${(of("pool") / of("client")).toFixed(3)} ×`);
+  },
+};
+
+async function measure(names) {
+  console.log(
+    `Node.js ${process.version}, ${availableParallelism()} cores, load ${loadavg()[0].toFixed(2)}, median of ${ROUNDS} rounds`,
+  );
+  for (const name of names) {
+    const { told: urls, child: simulator } = await read("simulator", {
+      IMDS_DELAY_MS: name === "latency" ? "900" : "",
+    });
+    console.log("");
+    await tables[name]({ ...urls, AWS_EC2_METADATA_SERVICE_ENDPOINT: urls.IMDS_URL });
+    simulator.kill();
+  }
+}
+
+if (reading === undefined) await measure(process.argv.length > 2 ? process.argv.slice(2) : Object.keys(tables));
+else process.send(await readings[reading]());
