@@ -20,5 +20,6 @@ export {
   type SmallRequest,
   UnreadableAnswer,
 } from "./small-http.js";
+export { parseJson, parseJsonObject } from "./small-json.js";
 export { type ClockReading, VirtualClock, type VirtualClockOptions } from "./virtual-clock.js";
 export { abortable, settlesWithin } from "./waiting.js";

@@ -13,16 +13,15 @@ import {
   type Clock,
   describeError,
   EvertokenError,
-  hideFields,
   InvalidInputError,
   measureSkew,
   type Random,
-  type SmallAnswer,
   SmallHttpClient,
   systemClock,
   systemRandom,
 } from "@evertoken/core";
-import type { CredentialSource, Credentials, LoadRequest } from "./source.js";
+import { parseCredentialDocument } from "@evertoken/imds";
+import type { CredentialSource, LoadRequest } from "./source.js";
 
 /** ECS answers here, and only here, to a relative URI. */
 const ECS_ENDPOINT = "http://169.254.170.2";
@@ -54,7 +53,7 @@ export function hasContainerEndpoint(environment: NodeJS.ProcessEnv): boolean {
 /**
  * A source that asks the endpoint of `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI` or `AWS_CONTAINER_CREDENTIALS_FULL_URI`, with
  * the token in the file `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE` (read anew each time) or in `AWS_CONTAINER_AUTHORIZATION_TOKEN`.
- * Three attempts of one second with full-jitter pauses, again on 5xx, 429 and no answer.
+ * Three attempts of one second with full-jitter pauses, again on 5xx, 429, no answer, and answers that make no sense.
  * @throws InvalidInputError when no endpoint is set, or one to which credentials must not be asked over plain HTTP.
  */
 export function fromContainer(options: ContainerOptions = {}): CredentialSource {
@@ -76,7 +75,10 @@ export function fromContainer(options: ContainerOptions = {}): CredentialSource 
         try {
           const answer = await http.exchange({ method: "GET", path, headers, signal });
           if (answer.status === 200) {
-            return { credentials: parse(answer), skewMs: measureSkew(answer.headers.date, sentAt, clock.now()) };
+            return {
+              credentials: parseCredentialDocument(answer.body),
+              skewMs: measureSkew(answer.headers.date, sentAt, clock.now()),
+            };
           }
           problem = new Error(`it answered ${answer.status}`);
           again = answer.status >= 500 || answer.status === 429;
@@ -152,33 +154,5 @@ function assertHeader(token: string, where: string): string {
   if (/^[\x20-\x7e]+$/.test(token)) return token;
   throw new ContainerCredentialsError(
     `the authorization token in ${where} is not one: expected a line of printable characters`,
-  );
-}
-
-function parse(answer: SmallAnswer): Credentials {
-  let document: Record<string, unknown>;
-  try {
-    document = Object(JSON.parse(answer.body));
-  } catch {
-    throw new Error(`its answer is not JSON (${answer.body.length} characters)`);
-  }
-  const field = (key: string): string => {
-    const value = document[key];
-    if (typeof value === "string" && value !== "") return value;
-    throw new Error(`its answer has no ${key}`);
-  };
-  const expiration = new Date(field("Expiration"));
-  if (Number.isNaN(expiration.getTime())) throw new Error("the Expiration in its answer is no instant");
-  const { AccountId: accountId } = document;
-  return hideFields(
-    {
-      accessKeyId: field("AccessKeyId"),
-      secretAccessKey: field("SecretAccessKey"),
-      sessionToken: field("Token"),
-      expiration,
-      ...(typeof accountId === "string" ? { accountId } : {}),
-    },
-    "secretAccessKey",
-    "sessionToken",
   );
 }

@@ -1,7 +1,7 @@
 /**
- * The places where AWS SDKs look for credentials, in their order: environment, web identity, shared config files, container,
- * IMDS. The first that is configured is the one; it is not left for another when it fails, because credentials of a
- * different identity are worse than an error.
+ * The places where AWS SDKs look for credentials, in the order of the AWS SDK for JavaScript, so that nobody becomes somebody
+ * else by using a Keeper: environment, shared config files, web identity, container, IMDS. The first that is configured is
+ * the one; it is not left for another when it fails, because credentials of a different identity are worse than an error.
  * @see https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
  */
 
@@ -69,13 +69,14 @@ class DefaultChain implements CredentialSource {
         tried.push(`${what}: ${reason}`);
         continue;
       }
-      const source = create();
+      let source: CredentialSource | undefined;
       try {
+        source = create();
         const loaded = await source.load(request);
         this.#found = source;
         return loaded;
       } catch (error) {
-        source.close?.();
+        source?.close?.();
         request.signal.throwIfAborted();
         tried.push(`${what}: ${describeError(error)}`);
         if (!(maySayNone && saysNone(error))) throw none(tried, error);
@@ -87,7 +88,7 @@ class DefaultChain implements CredentialSource {
 
 function none(tried: readonly string[], cause: unknown): CredentialsUnavailableError {
   const list = tried.map((line, index) => `${index + 1}. ${line}`).join("; ");
-  return new CredentialsUnavailableError(`no source of credentials worked. In AWS's order: ${list}`, { cause });
+  return new CredentialsUnavailableError(`no source of credentials worked. In the AWS SDK's order: ${list}`, { cause });
 }
 
 /** How AWS SDK providers say "not my case", as opposed to "I failed". */
@@ -112,19 +113,19 @@ function linksOf({ profile, ...options }: DefaultChainOptions): Link[] {
       create: () => fromEnvironment(),
     },
     {
+      what: "shared config files",
+      passedOver: () =>
+        files.some((file) => existsSync(file)) ? undefined : `there is neither ${files.join(" nor ")}`,
+      create: () => fromSharedConfig({ profile: named || undefined }),
+      maySayNone: true,
+    },
+    {
       what: "web identity",
       passedOver: () =>
         env.AWS_WEB_IDENTITY_TOKEN_FILE && env.AWS_ROLE_ARN
           ? undefined
           : "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not set",
       create: () => fromWebIdentity(),
-    },
-    {
-      what: "shared config files",
-      passedOver: () =>
-        files.some((file) => existsSync(file)) ? undefined : `there is neither ${files.join(" nor ")}`,
-      create: () => fromSharedConfig({ profile: named || undefined }),
-      maySayNone: true,
     },
     {
       what: "container",

@@ -15,7 +15,11 @@ export function fromImds(options: ImdsOptions = {}): CredentialSource {
       return `IMDS at ${client.endpoint}`;
     },
     watchable: true,
-    load: async (request) => ({ credentials: await client.credentials(request), skewMs: client.skewMs() }),
+    load: async (request) => ({
+      // Even when they have run out: the Keeper has nothing better then, and goes on asking.
+      credentials: await client.credentials({ ...request, allowExpired: true }),
+      skewMs: client.skewMs(),
+    }),
     close: () => client.close(),
   };
 }

@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -55,6 +56,28 @@ async function serverThat(answers: (incoming: IncomingMessage, outgoing: ServerR
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen };
 }
 
+/** STS, as far as `action` goes. */
+async function stsThatGives(action: string, accessKeyId: string) {
+  return serverThat((_, outgoing) =>
+    outgoing
+      .setHeader("content-type", "text/xml")
+      .end(`<${action}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><${action}Result><Credentials>
+        <AccessKeyId>${accessKeyId}</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>
+        <Expiration>2126-11-23T18:00:00Z</Expiration></Credentials></${action}Result></${action}Response>`),
+  );
+}
+
+/** The environment of a pod with a role of its own. */
+async function webIdentity() {
+  const { url } = await stsThatGives("AssumeRoleWithWebIdentity", "ASIAWEB");
+  return {
+    AWS_WEB_IDENTITY_TOKEN_FILE: file("token", "a.b.c"),
+    AWS_ROLE_ARN: "arn:aws:iam::123456789012:role/pod",
+    AWS_REGION: "us-east-1",
+    AWS_ENDPOINT_URL_STS: url,
+  };
+}
+
 const DOCUMENT = {
   AccessKeyId: "ASIACONTAINER",
   SecretAccessKey: "planted-secret",
@@ -109,6 +132,36 @@ describe("the container endpoint", () => {
     await expect(load(container(url))).resolves.toMatchObject({ credentials: { accessKeyId: "ASIACONTAINER" } });
   });
 
+  it.each([
+    ["a cut connection", (outgoing: ServerResponse) => void outgoing.destroy()],
+    ["an answer that makes no sense", (outgoing: ServerResponse) => void outgoing.end("<html>busy</html>")],
+    ["no answer within a second", () => {}],
+  ])("is asked again after %s", async (_, first) => {
+    const { url } = await serverThat((_, outgoing, asked) =>
+      asked === 1 ? first(outgoing) : outgoing.end(JSON.stringify(DOCUMENT)),
+    );
+
+    await expect(load(container(url))).resolves.toMatchObject({ credentials: { accessKeyId: "ASIACONTAINER" } });
+  });
+
+  it("that redirects is not followed: its authorization token would go elsewhere", async () => {
+    const elsewhere = await serverThat((_, outgoing) => outgoing.end(JSON.stringify(DOCUMENT)));
+    const { url } = await serverThat((_, outgoing) => outgoing.writeHead(302, { location: elsewhere.url }).end());
+
+    await expect(load(container(url))).rejects.toThrow("it answered 302");
+    expect(elsewhere.seen).toEqual([]);
+  });
+
+  it("is asked for one attempt only when the watch asks", async () => {
+    const { url, seen } = await serverThat((_, outgoing) => outgoing.writeHead(503).end());
+
+    await container(url)
+      .load({ signal: new AbortController().signal, attempts: 1 })
+      .catch(() => {});
+
+    expect(seen).toHaveLength(1);
+  });
+
   it.each([400, 401, 403, 404])("is not asked again after %i", async (status) => {
     const { url, seen } = await serverThat((_, outgoing) => outgoing.writeHead(status).end());
 
@@ -120,11 +173,12 @@ describe("the container endpoint", () => {
   });
 
   it.each([
-    ["nothing", "", "not JSON"],
-    ["null", "null", "has no"],
+    ["nothing", "", "empty instead of JSON"],
+    ["null", "null", "not a JSON object"],
+    ["an HTML page", "<html>busy</html>", "not JSON but an HTML or XML page"],
     ["an empty success", "{}", "has no"],
     ["no end", JSON.stringify({ ...DOCUMENT, Expiration: undefined }), "no Expiration"],
-    ["half a document", JSON.stringify(DOCUMENT).slice(0, 90), "not JSON"],
+    ["half a document", JSON.stringify(DOCUMENT).slice(0, 90), "cut off after 90 characters"],
   ])("that answers %s as success is a clear error, without the secret in it", async (_, answer, says) => {
     const { url } = await serverThat((_, outgoing) => outgoing.end(answer));
 
@@ -198,6 +252,34 @@ describe("the container endpoint", () => {
   });
 });
 
+describe("an IMDS that hands out what has run out already", () => {
+  it("is believed for want of better, and asked again until it has something that is good", async () => {
+    let expiration = "2020-01-01T06:00:00Z";
+    const { url } = await serverThat((incoming, outgoing) => {
+      if (incoming.method === "PUT") outgoing.end("session-token");
+      else if (incoming.url?.endsWith("/")) outgoing.end("demo-role");
+      else
+        outgoing.end(
+          JSON.stringify({ ...DOCUMENT, AccessKeyId: `UNTIL${expiration.slice(0, 4)}`, Expiration: expiration }),
+        );
+    });
+    const source = fromImds({ endpoint: url });
+    const keeper = createKeeper({ source });
+    onTestFinished(() => {
+      keeper.close();
+      source.close?.();
+    });
+    const warned = new Promise((resolve) => keeper.on("servingExpired", resolve));
+
+    await expect(keeper.provider()).resolves.toMatchObject({ accessKeyId: "UNTIL2020" });
+    await expect(warned).resolves.toMatchObject({ accessKeyId: "UNTIL2020" });
+    expiration = "2126-01-01T06:00:00Z";
+    await new Promise((resolve) => keeper.on("rotated", resolve));
+
+    await expect(keeper.provider()).resolves.toMatchObject({ accessKeyId: "UNTIL2126" });
+  });
+});
+
 describe("the environment", () => {
   it("gives what the variables say, with their end", async () => {
     const { credentials } = await load(
@@ -263,34 +345,78 @@ describe("providers of the AWS SDK", () => {
   });
 
   it("exchange a web identity at STS", async () => {
-    const { url, seen } = await serverThat((_, outgoing) => {
-      outgoing.setHeader("content-type", "text/xml");
-      outgoing.end(`<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
-        <AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIAWEB</AccessKeyId>
-        <SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>2026-11-23T18:00:00Z</Expiration>
-        </Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`);
-    });
-    environment({
-      AWS_WEB_IDENTITY_TOKEN_FILE: file("token", "a.b.c"),
-      AWS_ROLE_ARN: "arn:aws:iam::123456789012:role/pod",
-      AWS_REGION: "us-east-1",
-      AWS_ENDPOINT_URL_STS: url,
-    });
+    environment(await webIdentity());
 
     const { credentials } = await load(fromWebIdentity());
 
-    expect(credentials).toMatchObject({ accessKeyId: "ASIAWEB", expiration: new Date("2026-11-23T18:00:00Z") });
-    expect(seen).toHaveLength(1);
+    expect(credentials).toMatchObject({ accessKeyId: "ASIAWEB", expiration: new Date("2126-11-23T18:00:00Z") });
+  });
+
+  it("assume the role that a profile names, with the keys of another", async () => {
+    const { url, seen } = await stsThatGives("AssumeRole", "ASIAROLE");
+    const config = file(
+      "config",
+      [
+        "[profile base]",
+        "aws_access_key_id = AKIABASE",
+        "aws_secret_access_key = s",
+        "[profile app]",
+        "role_arn = arn:aws:iam::123456789012:role/app",
+        "source_profile = base",
+        "region = us-east-1",
+      ].join("\n"),
+    );
+    environment({ AWS_CONFIG_FILE: config, AWS_ENDPOINT_URL_STS: url, AWS_REGION: "us-east-1" });
+
+    const { credentials } = await load(fromSharedConfig({ profile: "app" }));
+
+    expect(credentials).toMatchObject({ accessKeyId: "ASIAROLE", expiration: new Date("2126-11-23T18:00:00Z") });
+    expect(seen[0]?.headers.authorization).toContain("Credential=AKIABASE/");
+  });
+
+  it("show the token of a login by SSO", async () => {
+    const { url, seen } = await serverThat((_, outgoing) =>
+      outgoing
+        .setHeader("content-type", "application/json")
+        .end(
+          '{"roleCredentials":{"accessKeyId":"ASIASSO","secretAccessKey":"s","sessionToken":"t","expiration":4e12}}',
+        ),
+    );
+    const home = folder();
+    const startUrl = "https://example.awsapps.com/start";
+    const cache = join(home, ".aws", "sso", "cache");
+    mkdirSync(cache, { recursive: true });
+    const name = createHash("sha1").update(startUrl).digest("hex");
+    const login = { startUrl, region: "us-east-1", accessToken: "the-login", expiresAt: "2126-01-01T00:00:00Z" };
+    writeFileSync(join(cache, `${name}.json`), JSON.stringify(login));
+    const config = file(
+      "config",
+      [
+        "[profile sso]",
+        `sso_start_url = ${startUrl}`,
+        "sso_region = us-east-1",
+        "sso_account_id = 123456789012",
+        "sso_role_name = app",
+      ].join("\n"),
+    );
+    environment({ AWS_CONFIG_FILE: config, HOME: home, AWS_ENDPOINT_URL_SSO: url, AWS_REGION: "us-east-1" });
+
+    const { credentials } = await load(fromSharedConfig({ profile: "sso" }));
+
+    expect(credentials).toMatchObject({ accessKeyId: "ASIASSO", expiration: new Date(4e12) });
+    expect(seen[0]?.headers["x-amz-sso_bearer_token"]).toBe("the-login");
   });
 });
 
 describe("the default chain", () => {
-  it("takes the first that is configured, in AWS's order", async () => {
+  it("takes the first that is configured, in the order of the AWS SDK", async () => {
     const { url } = await serverThat((_, outgoing) => outgoing.end(JSON.stringify(DOCUMENT)));
     const idOf = async () => (await load(fromDefaultChain())).credentials.accessKeyId;
 
     environment({ AWS_CONTAINER_CREDENTIALS_FULL_URI: `${url}/` });
     expect(await idOf()).toBe("ASIACONTAINER");
+    environment({ ...(await webIdentity()), AWS_PROFILE: "" });
+    expect(await idOf()).toBe("ASIAWEB");
     environment({
       AWS_SHARED_CREDENTIALS_FILE: file(
         "credentials",
@@ -345,14 +471,24 @@ describe("the default chain", () => {
     const error = await load(fromDefaultChain()).catch((thrown: unknown) => thrown);
 
     expect(String(error)).toMatch(
-      /1\. environment: AWS_ACCESS_KEY_ID .* not set; 2\. web identity: .* not set; 3\. shared config files: there is neither .*; 4\. container: .* not set; 5\. IMDS: IMDS at http:\/\/127\.0\.0\.1:1 did not answer/,
+      /1\. environment: AWS_ACCESS_KEY_ID .* not set; 2\. shared config files: there is neither .*; 3\. web identity: .* not set; 4\. container: .* not set; 5\. IMDS: IMDS at http:\/\/127\.0\.0\.1:1 did not answer/,
     );
   });
 
-  it("says when IMDS is switched off", async () => {
-    environment({ AWS_EC2_METADATA_DISABLED: "true" });
+  it("says when IMDS is switched off, and sends it nothing", async () => {
+    const { url, seen } = await serverThat((_, outgoing) => outgoing.end());
+    environment({ AWS_EC2_METADATA_DISABLED: "true", AWS_EC2_METADATA_SERVICE_ENDPOINT: url });
 
     await expect(load(fromDefaultChain())).rejects.toThrow(/5\. IMDS: switched off by AWS_EC2_METADATA_DISABLED/);
+    expect(seen).toEqual([]);
+  });
+
+  it("lists a source that is configured wrongly like one that failed", async () => {
+    environment({ AWS_CONTAINER_CREDENTIALS_FULL_URI: "http://example.com/" });
+
+    await expect(load(fromDefaultChain())).rejects.toThrow(
+      /3\. web identity: .* not set; 4\. container: environment: AWS_CONTAINER_CREDENTIALS_FULL_URI=.* expected https/,
+    );
   });
 });
 

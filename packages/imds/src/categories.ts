@@ -3,9 +3,9 @@
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-metadata.html
  */
 
-import { UnreadableAnswer } from "@evertoken/core";
+import { parseJson, parseJsonObject, UnreadableAnswer } from "@evertoken/core";
 import { ImdsError } from "./errors.js";
-import { type GetOptions, parseJson, parseJsonObject, type Read } from "./role-credentials.js";
+import type { GetOptions, Read } from "./role-credentials.js";
 
 const META = "/latest/meta-data";
 
@@ -49,8 +49,9 @@ export class Categories {
     this.#read = read;
   }
 
-  text(path: string, options: GetOptions): Promise<string> {
-    return this.#read(`${META}/${path}`, (text) => text.trim(), options);
+  /** A category whose value is one word: an error page or an empty answer is not one. */
+  word(path: string, options: GetOptions): Promise<string> {
+    return this.#read(`${META}/${path}`, parseWord, options);
   }
 
   async identity(options: GetOptions): Promise<InstanceIdentity> {
@@ -68,7 +69,9 @@ export class Categories {
   async tags(options: GetOptions): Promise<Readonly<Record<string, string>>> {
     const names = await this.#lines("tags/instance", options);
     const values = await Promise.all(
-      names.map((name) => this.text(`tags/instance/${encodeURIComponent(name)}`, options)),
+      names.map((name) =>
+        this.#read(`${META}/tags/instance/${encodeURIComponent(name)}`, (text) => text.trim(), options),
+      ),
     );
     return Object.fromEntries(names.map((name, index) => [name, values[index] ?? ""]));
   }
@@ -137,6 +140,12 @@ export class Categories {
       throw error;
     }
   }
+}
+
+function parseWord(text: string): string {
+  const word = text.trim();
+  if (/^[\w.:-]+$/.test(word)) return word;
+  throw new UnreadableAnswer(`the answer is not one word (${text.length} characters)`);
 }
 
 function parseMaintenance(text: string): MaintenanceEvent[] {

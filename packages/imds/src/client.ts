@@ -1,6 +1,6 @@
 /** The metadata client: a category in, its value out, with a session token that nobody has to think of. */
 
-import type { EventSource } from "@evertoken/core";
+import { type EventSource, parseJsonObject } from "@evertoken/core";
 import {
   Categories,
   type InstanceIdentity,
@@ -8,14 +8,15 @@ import {
   type NetworkInterface,
   type SpotInstanceAction,
 } from "./categories.js";
+import { expired } from "./errors.js";
 import type { ImdsOptions } from "./options.js";
-import { type GetOptions, type ImdsCredentials, parseJsonObject, RoleCredentials } from "./role-credentials.js";
+import { type CredentialsOptions, type GetOptions, type ImdsCredentials, RoleCredentials } from "./role-credentials.js";
 import { type ImdsEvents, Session } from "./session.js";
 import { type WatchOptions, watch } from "./watch.js";
 
 /**
  * Reads the instance metadata service, version 2. All methods throw `ImdsError` with a `code` that tells what to do, or
- * the reason of their `signal`; with a bad value in the shared config file, `InvalidInputError`.
+ * the reason of their `signal`; with a bad path, or a bad value in the shared config file, `InvalidInputError`.
  */
 export interface ImdsClient extends EventSource<ImdsEvents> {
   /** As far as it is known: an endpoint in the shared config file is read with the first request. */
@@ -26,13 +27,16 @@ export interface ImdsClient extends EventSource<ImdsEvents> {
   getJson(path: string, options?: GetOptions): Promise<Record<string, unknown>>;
   /** The lines of a listing: `list("/latest/meta-data/")`. */
   list(path: string, options?: GetOptions): Promise<string[]>;
-  /** Yields the text of a category now and at each change, `undefined` while it has none. Polite: every five seconds. */
+  /** Yields the text of a category now and at each change, `undefined` while it has none. Polite: every five seconds. @throws InvalidInputError */
   watch(path: string, options?: WatchOptions): AsyncGenerator<string | undefined, void, void>;
 
   /** The name of the role that is attached to this instance. */
   roleName(options?: GetOptions): Promise<string>;
-  /** That role's credentials as IMDS hands them out now. */
-  credentials(options?: GetOptions): Promise<ImdsCredentials>;
+  /**
+   * That role's credentials as IMDS hands them out now.
+   * @throws ImdsError `IMDS_EXPIRED_CREDENTIALS` when they have run out already, judged by IMDS's own clock.
+   */
+  credentials(options?: CredentialsOptions): Promise<ImdsCredentials>;
 
   /** This instance's region: `eu-central-1`. */
   region(options?: GetOptions): Promise<string>;
@@ -75,6 +79,13 @@ export function createImdsClient(options: ImdsOptions = {}): ImdsClient {
     role ??= new RoleCredentials(read, instanceProfileName);
     return role;
   };
+  const credentials = async ({ allowExpired = false, ...options }: CredentialsOptions) => {
+    const handedOut = await (await attachedRole()).credentials(options);
+    const { clock, endpoint } = session.settings;
+    const { accessKeyId, expiration } = handedOut;
+    if (allowExpired || expiration.getTime() > clock.now() + session.skewMs) return handedOut;
+    throw expired(endpoint, accessKeyId, expiration);
+  };
   return {
     get endpoint() {
       return session.settings.endpoint;
@@ -83,14 +94,13 @@ export function createImdsClient(options: ImdsOptions = {}): ImdsClient {
     get: (path, options = {}) => read(path, (text) => text, options),
     getJson: (path, options = {}) => read(path, parseJsonObject, options),
     list: (path, options = {}) => read(path, (text) => text.split("\n").filter((line) => line !== ""), options),
-    watch: (path, options = {}) =>
-      watch((getOptions) => read(path, (text) => text, getOptions), session.settings, options),
+    watch: (path, options = {}) => watch(path, read, session.settings, options),
     roleName: async (options = {}) => (await attachedRole()).roleName(options),
-    credentials: async (options = {}) => (await attachedRole()).credentials(options),
-    region: (options = {}) => categories.text("placement/region", options),
-    availabilityZone: (options = {}) => categories.text("placement/availability-zone", options),
-    instanceId: (options = {}) => categories.text("instance-id", options),
-    instanceType: (options = {}) => categories.text("instance-type", options),
+    credentials: (options = {}) => credentials(options),
+    region: (options = {}) => categories.word("placement/region", options),
+    availabilityZone: (options = {}) => categories.word("placement/availability-zone", options),
+    instanceId: (options = {}) => categories.word("instance-id", options),
+    instanceType: (options = {}) => categories.word("instance-type", options),
     instanceIdentity: (options = {}) => categories.identity(options),
     tags: (options = {}) => categories.tags(options),
     spotInstanceAction: (options = {}) => categories.spotInstanceAction(options),

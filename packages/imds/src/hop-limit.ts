@@ -1,6 +1,7 @@
 /**
- * Telling the commonest failure in a container apart: IMDS answers requests without a token (401), but its answer to the
- * token request never arrives, because that one has a hop limit of 1 by default and a container is one hop further.
+ * Telling the commonest failure in a container apart: IMDS answers requests without a token (401, or 200 where version 1 is
+ * on), but its answer to the token request never arrives, because that one has a hop limit of 1 by default and a container
+ * is one hop further.
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-IMDS-existing-instances.html
  */
 
@@ -21,7 +22,7 @@ export async function diagnoseHopLimit(
 ): Promise<unknown> {
   if (!(failure instanceof ImdsError && failure.cause instanceof NoAnswerInTime)) return failure;
   const answer = await withoutToken().catch(() => undefined);
-  if (answer?.status !== 401) return failure;
+  if (answer?.status !== 401 && answer?.status !== 200) return failure;
   return new ImdsError(
     "IMDS_HOP_LIMIT",
     `IMDS at ${endpoint} did not answer the token request (${failure.attempts} attempts of ${timeoutMs} ms). It did ` +

@@ -1,6 +1,6 @@
 /** What an IMDS client can be told in code. What the environment and the shared config file say is in `settings.ts`. */
 
-import { type Clock, check, type Random } from "@evertoken/core";
+import { type Clock, check, InvalidInputError, type Random } from "@evertoken/core";
 import * as v from "valibot";
 import { imdsProtocol } from "./protocol.js";
 
@@ -102,4 +102,11 @@ const schema = v.strictObject({
 /** @throws InvalidInputError naming each option that is wrong. */
 export function checkedOptions(options: ImdsOptions): ImdsOptions {
   return check(schema, options, "IMDS options");
+}
+
+/** @throws InvalidInputError when this is not the path of a category. */
+export function assertPath(path: string): void {
+  if (/^\/[\x21-\x7e]*$/.test(path)) return;
+  const message = `is ${JSON.stringify(path)}: expected one like /latest/meta-data/instance-id, encoded as in a URL`;
+  throw new InvalidInputError("IMDS request", [{ field: "path", message }]);
 }

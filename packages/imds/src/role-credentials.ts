@@ -6,24 +6,28 @@
  * another role is attached now, and the list is read again. Any other error is an error, never a reason to fall back.
  */
 
-import { hideFields, UnreadableAnswer } from "@evertoken/core";
+import { UnreadableAnswer } from "@evertoken/core";
+import { type DocumentedCredentials, parseCredentialDocument } from "./credential-document.js";
 import { ImdsError } from "./errors.js";
 import { imdsProtocol } from "./protocol.js";
 
 /** An instance role's credentials; usable as an AWS SDK v3 identity as it is. Its secrets do not print. */
-export interface ImdsCredentials {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly sessionToken: string;
-  readonly expiration: Date;
+export interface ImdsCredentials extends DocumentedCredentials {
   readonly roleName: string;
-  readonly accountId?: string;
 }
 
 export interface GetOptions {
   readonly signal?: AbortSignal | undefined;
   /** Overrides the client's number of attempts. */
   readonly attempts?: number | undefined;
+}
+
+export interface CredentialsOptions extends GetOptions {
+  /**
+   * Takes credentials whose end is past by IMDS's own clock, instead of throwing `IMDS_EXPIRED_CREDENTIALS`: for holders
+   * that judge by themselves and go on asking, like the Keeper. Default false.
+   */
+  readonly allowExpired?: boolean | undefined;
 }
 
 /** Reads one category; `parse` throws {@link UnreadableAnswer} when the text makes no sense, and it is tried again. */
@@ -112,7 +116,8 @@ export class RoleCredentials {
   #readDocument(roleName: string, options: GetOptions): Promise<ImdsCredentials> {
     return this.#read(
       `${this.#path}${encodeURIComponent(roleName)}`,
-      (text) => parseCredentials(text, roleName),
+      // Assigned, not spread: a copy would leave the fields behind that do not print.
+      (text) => Object.assign(parseCredentialDocument(text), { roleName }),
       options,
     );
   }
@@ -123,56 +128,6 @@ function parseRoleName(text: string): string {
   // https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
   if (!/^[\w+=,.@-]{1,64}$/.test(name)) throw new UnreadableAnswer("the role list holds no role name");
   return name;
-}
-
-/** The fields as IMDS names them; unknown ones are ignored. */
-function parseCredentials(text: string, roleName: string): ImdsCredentials {
-  const document = parseJsonObject(text);
-  const { Code: code, AccountId: accountId } = document;
-  if (code !== undefined && code !== "Success") {
-    throw new UnreadableAnswer(`the credential document says Code ${JSON.stringify(code)} instead of "Success"`);
-  }
-  const field = (name: string): string => {
-    const value = document[name];
-    if (typeof value === "string" && value !== "") return value;
-    throw new UnreadableAnswer(`the credential document has no ${name}`);
-  };
-  const expiration = new Date(field("Expiration"));
-  if (Number.isNaN(expiration.getTime()))
-    throw new UnreadableAnswer("the credential document's Expiration is no instant");
-  // Compared with each other, not with this host's clock, which may be wrong: credentials that have merely run out are
-  // handed on as they are, because the holder knows the skew and has nothing better.
-  if (typeof document.LastUpdated === "string" && expiration.getTime() <= Date.parse(document.LastUpdated))
-    throw new UnreadableAnswer("the credential document's Expiration is not after its LastUpdated");
-  return hideFields(
-    {
-      accessKeyId: field("AccessKeyId"),
-      secretAccessKey: field("SecretAccessKey"),
-      sessionToken: field("Token"),
-      expiration,
-      roleName,
-      ...(typeof accountId === "string" && accountId !== "" ? { accountId } : {}),
-    },
-    "secretAccessKey",
-    "sessionToken",
-  );
-}
-
-/** The text of a bad document is never part of the error: it may hold half a secret. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new UnreadableAnswer(`the answer is not JSON (${text.length} characters)`);
-  }
-}
-
-export function parseJsonObject(text: string): Record<string, unknown> {
-  const value = parseJson(text);
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new UnreadableAnswer("the answer is not a JSON object");
-  }
-  return value as Record<string, unknown>;
 }
 
 function isNotFound(error: unknown): boolean {

@@ -6,6 +6,7 @@
  * find out why), 6.6 s at the worst.
  */
 
+import { setMaxListeners } from "node:events";
 import {
   abortable,
   ClosedError,
@@ -19,9 +20,9 @@ import {
   UnreadableAnswer,
 } from "@evertoken/core";
 import { type AttemptOptions, attempting } from "./attempts.js";
-import { ImdsError } from "./errors.js";
+import { ImdsError, refused, tokenRefused } from "./errors.js";
 import { diagnoseHopLimit } from "./hop-limit.js";
-import type { ImdsOptions } from "./options.js";
+import { assertPath, type ImdsOptions } from "./options.js";
 import { imdsProtocol } from "./protocol.js";
 import { requestBudget } from "./request-budget.js";
 import type { GetOptions } from "./role-credentials.js";
@@ -52,13 +53,15 @@ export class Session implements EventSource<ImdsEvents> {
   #settings: ImdsSettings;
   #line: Promise<Line> | undefined;
   #skewMs = 0;
-  #closed = false;
+  readonly #ending = new AbortController();
 
   /** @throws InvalidInputError naming each option or environment variable that is wrong. */
   constructor(options: ImdsOptions) {
     const { known, complete } = imdsSettings(options);
     this.#settings = known;
     this.#complete = complete;
+    // As many requests listen to it as are under way.
+    setMaxListeners(0, this.#ending.signal);
   }
 
   /** As far as they are known: the shared config file is read with the first request. */
@@ -79,8 +82,9 @@ export class Session implements EventSource<ImdsEvents> {
     return this.#events.on(event, listener);
   }
 
+  /** Ends what is under way, and the connections. */
   close(): void {
-    this.#closed = true;
+    this.#ending.abort(new ClosedError("this IMDS client is closed: create another one"));
     void this.#line?.then(
       ({ transport }) => transport.close(),
       () => {},
@@ -88,9 +92,12 @@ export class Session implements EventSource<ImdsEvents> {
   }
 
   /** Reads one category: the token, the value and, when the token was refused, both once more. */
-  async read<T>(path: string, parse: (text: string) => T, options: GetOptions): Promise<T> {
+  async read<T>(path: string, parse: (text: string) => T, { signal, attempts }: GetOptions): Promise<T> {
+    assertPath(path);
     const line = await this.#open();
     this.#assertUsable(path);
+    const ending = this.#ending.signal;
+    const options = { attempts, signal: signal === undefined ? ending : AbortSignal.any([signal, ending]) };
     const token = await this.#token(line, options);
     const first = await this.#get(line, path, token, parse, options);
     if (first.answer.status !== 401) return first.value();
@@ -120,45 +127,50 @@ export class Session implements EventSource<ImdsEvents> {
   }
 
   #assertUsable(path: string): void {
-    if (this.#closed) throw new ClosedError("this IMDS client is closed: create another one");
-    if (this.#settings.disabled) {
-      throw new ImdsError(
-        "IMDS_DISABLED",
-        "IMDS is switched off for this process: unset AWS_EC2_METADATA_DISABLED, or use another source of credentials.",
-        { path },
-      );
-    }
-    if (!path.startsWith("/")) {
-      throw new ImdsError("IMDS_REFUSED", `path ${JSON.stringify(path)}: expected one that starts with "/"`, { path });
-    }
+    this.#ending.signal.throwIfAborted();
+    if (!this.#settings.disabled) return;
+    throw new ImdsError(
+      "IMDS_DISABLED",
+      "IMDS is switched off for this process: unset AWS_EC2_METADATA_DISABLED, or use another source of credentials.",
+      { path },
+    );
   }
 
-  #token(line: Line, { signal, attempts }: GetOptions): Promise<Secret> {
-    // The request is shared, so one caller's signal must not end it for the others.
-    return abortable(
-      line.sessionToken.get(() => this.#requestToken(line, attempts)),
-      signal,
-    );
+  async #token(line: Line, options: GetOptions): Promise<Secret> {
+    const { signal, attempts } = options;
+    try {
+      // The request is shared, so one caller's signal must not end it for the others.
+      return await abortable(
+        line.sessionToken.get(() => this.#requestToken(line, attempts)),
+        signal,
+      );
+    } catch (error) {
+      // It was on its way with another client, which was closed meanwhile: ask ourselves.
+      if (error instanceof ClosedError && !this.#ending.signal.aborted) return this.#token(line, options);
+      throw error;
+    }
   }
 
   async #requestToken(line: Line, attempts: number | undefined): Promise<GrantedToken> {
     const path = imdsProtocol.tokenPath;
     const { settings } = line;
     const ttl = settings.tokenTtlSeconds;
-    const exchange: SmallRequest = { method: "PUT", path, headers: { [imdsProtocol.tokenTtlHeader]: String(ttl) } };
+    const { signal } = this.#ending;
+    const headers = { [imdsProtocol.tokenTtlHeader]: String(ttl) };
+    const exchange: SmallRequest = { method: "PUT", path, headers, signal };
     const asking = attempting(settings, attemptOf(settings, exchange, attempts), async () => {
       const answer = await this.#exchange(line, exchange);
-      // An opaque value of printable characters: anything else could not be sent back in a header.
-      if (answer.status === 200 && !/^[\x21-\x7e]+$/.test(answer.body)) {
+      // An opaque value of printable characters: anything else could not be sent back in a header. Pages are none.
+      if (answer.status === 200 && !/^(?!<)[\x21-\x7e]+$/.test(answer.body)) {
         throw new UnreadableAnswer("the answer to the token request is not a session token");
       }
       return { answer };
     });
     const { answer } = await asking.catch(async (failure: unknown) => {
-      const withoutToken: SmallRequest = { method: "GET", path: "/latest/meta-data/", headers: {} };
+      const withoutToken: SmallRequest = { method: "GET", path: "/latest/meta-data/", headers: {}, signal };
       throw await diagnoseHopLimit(failure, settings, () => this.#exchange(line, withoutToken));
     });
-    if (answer.status !== 200) throw tokenRefused(settings, answer.status);
+    if (answer.status !== 200) throw tokenRefused(settings.endpoint, answer.status);
     const granted = Number(answer.headers[imdsProtocol.tokenTtlHeader]);
     return { token: new Secret(answer.body), ttlSeconds: granted > 0 && granted <= ttl ? granted : ttl };
   }
@@ -173,7 +185,7 @@ export class Session implements EventSource<ImdsEvents> {
         return {
           answer,
           value: (): T => {
-            throw refused(settings, path, answer.status);
+            throw refused(settings.endpoint, path, answer.status);
           },
         };
       }
@@ -203,29 +215,4 @@ export class Session implements EventSource<ImdsEvents> {
 function attemptOf(settings: ImdsSettings, exchange: SmallRequest, attempts = settings.attempts): AttemptOptions {
   const { method, path, signal } = exchange;
   return { what: `${method} ${path}`, path, attempts, signal };
-}
-
-function tokenRefused({ endpoint }: ImdsSettings, statusCode: number): ImdsError {
-  const path = imdsProtocol.tokenPath;
-  const advice =
-    statusCode === 403
-      ? "The metadata service of this instance is switched off, or a proxy added X-Forwarded-For: check " +
-        "HttpEndpoint in the instance's metadata options."
-      : "What listens there does not offer IMDSv2; version 1 is never used, because a single failed request would " +
-        "then leave this process without protection.";
-  const message = `IMDS at ${endpoint} refused a session token: it answered ${statusCode} to PUT ${path}. ${advice}`;
-  return new ImdsError("IMDS_REFUSED", message, { path, statusCode });
-}
-
-function refused({ endpoint }: ImdsSettings, path: string, statusCode: number): ImdsError {
-  if (statusCode === 404) {
-    return new ImdsError("IMDS_NOT_FOUND", `IMDS at ${endpoint} has no ${path} (404).`, { path, statusCode });
-  }
-  const advice =
-    statusCode === 401
-      ? "It refused two session tokens that it had just granted: something between this process and IMDS may be " +
-        "answering for it."
-      : "Check that this process may read the metadata service.";
-  const message = `IMDS at ${endpoint} refused GET ${path}: ${statusCode}. ${advice}`;
-  return new ImdsError("IMDS_REFUSED", message, { path, statusCode });
 }

@@ -32,6 +32,7 @@ interface SaidElsewhere {
   readonly timeoutMs: number;
   readonly attempts: number;
   readonly disabled: boolean;
+  readonly v1Disabled: boolean;
   readonly instanceProfileName: string;
 }
 
@@ -75,10 +76,13 @@ const SETTINGS: { readonly [Name in keyof SaidElsewhere]: Setting<SaidElsewhere[
       return Number.isInteger(number) && number >= 1 && number <= 100 ? number : undefined;
     },
   },
-  disabled: {
-    variable: "AWS_EC2_METADATA_DISABLED",
+  disabled: { variable: "AWS_EC2_METADATA_DISABLED", expected: "true or false", parse: parseBoolean },
+  // Whatever it says, version 1 is never used; but who misspelt it learns so here as elsewhere.
+  v1Disabled: {
+    variable: "AWS_EC2_METADATA_V1_DISABLED",
+    key: "ec2_metadata_v1_disabled",
     expected: "true or false",
-    parse: (text) => ({ true: true, false: false })[text.toLowerCase()],
+    parse: parseBoolean,
   },
   instanceProfileName: {
     variable: "AWS_EC2_INSTANCE_PROFILE_NAME",
@@ -109,6 +113,10 @@ export function imdsSettings(
       return settled(given, { ...(await saidInProfile(file, profile)), ...said });
     },
   };
+}
+
+function parseBoolean(text: string): boolean | undefined {
+  return { true: true, false: false }[text.toLowerCase()];
 }
 
 async function saidInProfile(file: string, profile: string): Promise<Partial<SaidElsewhere>> {

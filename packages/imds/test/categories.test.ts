@@ -1,4 +1,4 @@
-import { VirtualClock } from "@evertoken/core";
+import { ClosedError, InvalidInputError, VirtualClock } from "@evertoken/core";
 import { createImdsClient } from "@evertoken/imds";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { imdsServer, type Respond } from "./imds-server.js";
@@ -195,6 +195,42 @@ describe("watching a category", () => {
     const gaps = at.slice(1).map((instant, index) => Math.round((instant - (at[index] ?? 0)) / 1000));
     expect(gaps[0]).toBeLessThanOrEqual(10);
     expect(gaps.at(-1)).toBeGreaterThanOrEqual(30);
+  });
+
+  it("of any kind: what is there now comes first", async () => {
+    const { imds } = await client({ [`${META}tags/instance/Name`]: "web", "GET /latest/user-data": "#!/bin/sh\n" });
+
+    for (const [path, text] of [
+      ["/latest/meta-data/tags/instance/Name", "web"],
+      ["/latest/user-data", "#!/bin/sh\n"],
+    ] as const) {
+      for await (const seen of imds.watch(path)) {
+        expect(seen).toBe(text);
+        break;
+      }
+    }
+  });
+
+  it.each([
+    ["spot/instance-action", {}],
+    [PATH, { intervalMs: 0 }],
+    [PATH, { intervalMs: Number.NaN }],
+  ])("at %s with %j is refused at once", async (path, options) => {
+    const { imds } = await client({});
+
+    expect(() => imds.watch(path, options)).toThrow(InvalidInputError);
+  });
+
+  it("ends with an error when the client is closed", async () => {
+    const { imds, clock } = await client({ [`GET ${PATH}`]: "stop" });
+    const watching = imds.watch(PATH);
+    await watching.next();
+    const next = watching.next().catch((error: unknown) => error);
+
+    imds.close();
+    await clock.advance(6000);
+
+    expect(await next).toBeInstanceOf(ClosedError);
   });
 
   it("ends with an error when IMDS is switched off", async () => {

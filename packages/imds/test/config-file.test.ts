@@ -64,6 +64,8 @@ describe("the shared config file", () => {
     ["metadata_service_timeout = abc", "metadata_service_timeout=abc expected seconds > 0"],
     ["metadata_service_num_attempts = 0", "metadata_service_num_attempts=0 expected a whole number"],
     ["ec2_metadata_service_endpoint = imds", "ec2_metadata_service_endpoint=imds expected http://"],
+    ["ec2_metadata_v1_disabled = no", "ec2_metadata_v1_disabled=no expected true or false"],
+    ["ec2_instance_profile_name = a/b", "ec2_instance_profile_name=a/b expected the name"],
     ["ec2_metadata_service_endpoint_mode = 4", "ec2_metadata_service_endpoint_mode=4 expected IPv4 or IPv6"],
   ])("with a bad value (%s) is refused, with file and profile named", async (line, says) => {
     const settings = settingsOf(["[default]", line]);

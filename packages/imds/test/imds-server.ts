@@ -2,7 +2,8 @@
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { onTestFinished } from "vitest";
+import { createImdsClient, ImdsError, type ImdsOptions } from "@evertoken/imds";
+import { expect, onTestFinished } from "vitest";
 
 export type Respond = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 
@@ -11,6 +12,8 @@ export interface ImdsServer {
   /** `PUT /latest/api/token`, … in their order. */
   readonly seen: string[];
   count(request: string): number;
+  /** How many connections were opened so far, and how many of them are open now. */
+  readonly connections: { opened: number; open: number };
 }
 
 /** The role's credentials as IMDS prints them. */
@@ -22,7 +25,7 @@ export function document(over: Record<string, unknown> = {}): string {
     AccessKeyId: "ASIAEXAMPLE",
     SecretAccessKey: "planted-secret-access-key",
     Token: "planted-security-token",
-    Expiration: "2026-11-23T18:00:00Z",
+    Expiration: "2126-11-23T18:00:00Z",
     ...over,
   });
 }
@@ -50,6 +53,14 @@ export async function imdsServer(over: Record<string, Respond | number | string>
     else if (typeof answer === "number") outgoing.writeHead(answer).end();
     else outgoing.writeHead(200).end(answer);
   });
+  const connections = { opened: 0, open: 0 };
+  server.on("connection", (socket) => {
+    connections.opened += 1;
+    connections.open += 1;
+    socket.on("close", () => {
+      connections.open -= 1;
+    });
+  });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   onTestFinished(() => {
     server.closeAllConnections();
@@ -59,6 +70,26 @@ export async function imdsServer(over: Record<string, Respond | number | string>
   return {
     endpoint: `http://127.0.0.1:${port}`,
     seen,
+    connections,
     count: (request) => seen.filter((line) => line === request).length,
   };
+}
+
+export const TOKEN = "PUT /latest/api/token";
+export const ID = "/latest/meta-data/instance-id";
+
+/** A client that does not make a test wait between attempts. */
+export function client(endpoint: string, options: ImdsOptions = {}) {
+  const imds = createImdsClient({ endpoint, random: () => 0, ...options });
+  onTestFinished(() => imds.close());
+  return imds;
+}
+
+export async function failure(work: Promise<unknown>): Promise<ImdsError> {
+  const error = await work.then(
+    () => expect.unreachable("it did not fail"),
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(ImdsError);
+  return error as ImdsError;
 }

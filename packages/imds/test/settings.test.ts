@@ -59,6 +59,8 @@ describe("settings of an IMDS client", () => {
     ["AWS_EC2_METADATA_SERVICE_ENDPOINT", "169.254.169.254", "http://host[:port][/path]"],
     ["AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv5", "IPv4 or IPv6"],
     ["AWS_EC2_METADATA_DISABLED", "yes", "true or false"],
+    ["AWS_EC2_METADATA_V1_DISABLED", "ture", "true or false"],
+    ["AWS_EC2_INSTANCE_PROFILE_NAME", "my/profile", "the name of an instance profile"],
   ])("refuse %s=%s with its source named", (name, value, expected) => {
     expect(() => imdsSettings({}, { [name]: value })).toThrow(`environment: ${name}=${value} expected ${expected}`);
   });
