@@ -4,7 +4,7 @@
 
 /** One thing that happened, or the same thing several times in a row. */
 export interface HistoryEntry {
-  /** In words: `rotated to generation 3 (ASIA…), good until …`. */
+  /** In words: `took generation 3 (ASIA…), good until …`. */
   readonly what: string;
   /** Epoch milliseconds of the first time. */
   readonly at: number;
@@ -31,14 +31,12 @@ export class History {
   get entries(): readonly HistoryEntry[] {
     return this.#entries;
   }
+}
 
-  /** A line for each entry: `12:00:05Z rotated to …`, `15:00:00Z–16:55:00Z (24 ×) refresh failed: …`. */
-  lines(): string[] {
-    return this.#entries.map(({ what, at, lastAt, times }) => {
-      const when = times === 1 ? instant(at) : `${instant(at)} to ${instant(lastAt)} (${times} ×)`;
-      return `${when} ${what}`;
-    });
-  }
+/** `2026-11-23T12:00:05Z took …`, `2026-11-23T15:00:00Z to 2026-11-23T16:55:00Z (24 ×) refresh failed: …`. */
+export function lineOf({ what, at, lastAt, times }: HistoryEntry): string {
+  const when = times === 1 ? instant(at) : `${instant(at)} to ${instant(lastAt)} (${times} ×)`;
+  return `${when} ${what}`;
 }
 
 /** Whole seconds: `2026-11-23T12:00:05Z`. */

@@ -1,6 +1,6 @@
 /**
  * The Keeper's face: what it tells, what it is told, and how it is made. The table it acts on is in `policy.ts`, the
- * acting in `single-source-keeper.ts`.
+ * acting in `refresher.ts` (towards the source) and `single-source-keeper.ts` (towards callers).
  */
 
 import type { EventSource } from "@evertoken/core";
@@ -90,8 +90,10 @@ export interface Keeper extends EventSource<KeeperEvents> {
   readonly provider: Provider;
   /**
    * A service refused this access key id as expired. Asks the source at once, past every pause, and resolves with other
-   * credentials; many callers with the same refused id share the one refresh. The promise may be left alone.
+   * credentials; many callers with the same refused id share the one refresh. The promise may be left alone. An id that is
+   * not the one held is remembered, so that it is not taken up later.
    * @throws CredentialsRejectedError when the source offers no others in time.
+   * @throws CredentialsUnavailableError when there were none yet, and the source offers nothing but the refused ones.
    */
   reject(accessKeyId: string, reason: string, options?: RejectOptions): Promise<Identity>;
   /**
@@ -107,7 +109,10 @@ export interface Keeper extends EventSource<KeeperEvents> {
    * stale at its `expiration`: ask for another before.
    */
   snapshot(options?: ProviderOptions): Promise<Snapshot>;
-  /** Told by those who see a service's `Date` header: how far this host's clock is behind (+) or ahead (−). */
+  /**
+   * Told by those who see a service's `Date` header: how far this host's clock is behind (+) or ahead (−), in milliseconds.
+   * @throws InvalidInputError when it is not finite.
+   */
   noteSkew(skewMs: number): void;
   /** Stops all timers and requests. Idempotent. */
   close(): void;

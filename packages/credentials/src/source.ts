@@ -2,6 +2,8 @@
  * Where credentials come from, as the Keeper sees it: something that can be asked again.
  */
 
+import { InvalidInputError } from "@evertoken/core";
+
 /** Temporary or permanent credentials in the shape that every AWS SDK v3 provider gives. */
 export interface Credentials {
   readonly accessKeyId: string;
@@ -35,4 +37,28 @@ export interface CredentialSource {
   /** Asks for the credentials of now; never from a cache of its own. */
   load(request: LoadRequest): Promise<Loaded>;
   close?(): void;
+}
+
+/**
+ * Looks at an answer before it is held: sources may be anybody's code, and an end that is no instant would never come.
+ * @throws InvalidInputError naming what is wrong with it, never its value.
+ */
+export function assertLoaded(name: string, loaded: Loaded): void {
+  const { credentials, skewMs } = Object(loaded) as Partial<Loaded>;
+  const { accessKeyId, secretAccessKey, sessionToken, expiration } = Object(credentials) as Partial<Credentials>;
+  const isText = (value: unknown) => typeof value === "string" && value !== "";
+  const problems = [
+    ...(isText(accessKeyId) ? [] : [{ field: "accessKeyId", message: "expected a text" }]),
+    ...(isText(secretAccessKey) ? [] : [{ field: "secretAccessKey", message: "expected a text" }]),
+    ...(sessionToken === undefined || isText(sessionToken)
+      ? []
+      : [{ field: "sessionToken", message: "expected a text, or none" }]),
+    ...(expiration === undefined || (expiration instanceof Date && Number.isFinite(expiration.getTime()))
+      ? []
+      : [{ field: "expiration", message: "expected a Date that is an instant, or none" }]),
+    ...(skewMs === undefined || Number.isFinite(skewMs)
+      ? []
+      : [{ field: "skewMs", message: "expected milliseconds, or none" }]),
+  ];
+  if (problems.length > 0) throw new InvalidInputError(`credentials from ${name}`, problems);
 }

@@ -36,6 +36,25 @@ describe("the history of a keeper", () => {
     expect(error.timeline.at(-1)).toMatch(/ × *\) refresh failed: no role is attached/);
   });
 
+  it("still tells when the credentials were taken after troubles of many kinds", async () => {
+    const { keeper, source, clock } = keeperAtNoon();
+    await keeper.provider();
+    let failures = 0;
+    source.answer = () => {
+      throw new Error(`failure ${++failures}`);
+    };
+    await clock.advance(5 * HOUR);
+    const outcome = keeper.reject("A1", "ExpiredToken").catch((error: unknown) => error);
+    await clock.advance(11_000);
+
+    const { timeline, message } = (await outcome) as CredentialsRejectedError;
+
+    const taken = "2026-11-23T12:00:00Z took generation 1 (A1), good until 2026-11-23T18:00:00Z";
+    expect(timeline[0]).toBe(taken);
+    expect(message).toContain(`Before: ${taken}; `);
+    expect(timeline.length).toBeLessThanOrEqual(41);
+  });
+
   it("does not grow with time, nor with rotations", async () => {
     const { keeper, source, clock } = keeperAtNoon();
     await keeper.provider();

@@ -1,7 +1,7 @@
 /**
  * Any sequence of what can happen to a Keeper: time passing, callers, rotations, outages, slowness, malformed and stuck
- * answers, rejections, clocks that jump. After each step the invariants hold. On failure fast-check prints a seed and a path
- * to run the very same sequence again (EVERTOKEN_MODEL_SEED, EVERTOKEN_MODEL_PATH).
+ * answers, rejections, clocks that jump. After each step the invariants hold. On failure fast-check prints a seed, a path and a
+ * replayPath to run the very same sequence again (EVERTOKEN_MODEL_SEED, EVERTOKEN_MODEL_PATH, EVERTOKEN_MODEL_REPLAY_PATH).
  */
 
 import { VirtualClock } from "@evertoken/core";
@@ -9,6 +9,7 @@ import {
   type CredentialSource,
   type Credentials,
   createKeeper,
+  type Identity,
   type Keeper,
   type KeeperState,
 } from "@evertoken/credentials";
@@ -16,15 +17,27 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { credentials, HOUR, MINUTE, NOON } from "./offers.js";
 
-const SEQUENCES = 10_000;
+const SEQUENCES = Number(process.env.EVERTOKEN_MODEL_SEQUENCES ?? 10_000);
 const MAX_WAIT_MS = 1000;
 const LOAD_TIMEOUT_MS = 10_000;
 
 /** The longest pause between two questions to the source when it matters: ten minutes, and the time of an answer. */
 const SLOWEST_PACE_MS = 10 * MINUTE + LOAD_TIMEOUT_MS;
 
-/** A caller waits for the first load, or for other credentials than rejected ones, no longer than this. */
-const LONGEST_WAIT_MS = LOAD_TIMEOUT_MS + 1000;
+/** How long a caller waits at most, by the state that it finds. */
+const LONGEST_WAIT_MS: Readonly<Record<KeeperState, number>> = {
+  empty: LOAD_TIMEOUT_MS + 1000,
+  fresh: 0,
+  advisory: 0,
+  mandatory: MAX_WAIT_MS,
+  expired: MAX_WAIT_MS,
+  rejected: LOAD_TIMEOUT_MS,
+};
+
+interface Caller {
+  readonly since: number;
+  readonly longestWaitMs: number;
+}
 
 /** The whole of a Keeper's world, and what must be true of it. */
 class World {
@@ -38,7 +51,7 @@ class World {
   inFlight = 0;
   mostInFlight = 0;
   readonly rejectedIds = new Set<string>();
-  readonly waiting = new Set<{ readonly since: number }>();
+  readonly waiting = new Set<Caller>();
   /** Since when the source could have given something that is good now; undefined while it could not. */
   #goodSince: number | undefined = 0;
   /** What the Keeper believed when it last heard of the source. */
@@ -81,40 +94,56 @@ class World {
 
   /** One caller; what it gets is judged when it gets it. */
   call(signal?: AbortSignal): void {
-    const caller = { since: this.clock.monotonic() };
     const { state } = this.keeper.status();
-    const quiet = state === "fresh" || state === "advisory";
     // The machine slept: nothing failed, the clock has moved on, and the source would answer at once.
     const slept = state === "expired" && ["fresh", "advisory"].includes(this.#stateAfterRefresh);
     const mustBeGood = slept && this.#isGood() && this.slowMs === 0 && this.inFlight === 0;
+    this.#watch(this.keeper.provider({ signal }), LONGEST_WAIT_MS[state], ({ accessKeyId, expiration }) => {
+      const isGood = (expiration?.getTime() ?? 0) > this.clock.now() && !this.rejectedIds.has(accessKeyId);
+      if (isGood) return;
+      expect(mustBeGood, "expired credentials on the first call after a sleep").toBe(false);
+      this.#mayServeBad();
+    });
+  }
+
+  /** A caller whose request a service refused. */
+  reject(accessKeyId: string): void {
+    this.rejectedIds.add(accessKeyId);
+    // Another that was hit, and that does not wait for the outcome.
+    void this.keeper.reject(accessKeyId, "ExpiredToken");
+    this.#watch(this.keeper.reject(accessKeyId, "ExpiredToken"), LONGEST_WAIT_MS.empty, (other) => {
+      expect(other.accessKeyId, "a refused request was given the same credentials").not.toBe(accessKeyId);
+    });
+  }
+
+  #watch(call: Promise<Identity>, longestWaitMs: number, judge: (identity: Identity) => void): void {
+    const caller = { since: this.clock.monotonic(), longestWaitMs };
     this.waiting.add(caller);
-    this.keeper
-      .provider({ signal })
-      .then(
-        (identity) => {
-          this.waiting.delete(caller);
-          const waited = this.clock.monotonic() - caller.since;
-          if (quiet) expect(waited, "a caller of good credentials waited").toBe(0);
-          expect(waited, "a caller waited too long").toBeLessThanOrEqual(LONGEST_WAIT_MS);
-          if ((identity.expiration?.getTime() ?? 0) > this.clock.now()) return;
-          expect(mustBeGood, "expired credentials on the first call after a sleep").toBe(false);
-          this.#mayServeExpired();
-        },
-        () => {
-          this.waiting.delete(caller);
-          expect(this.clock.monotonic() - caller.since, "an error came too late").toBeLessThanOrEqual(LONGEST_WAIT_MS);
-        },
-      )
-      .catch((failure: unknown) => this.failures.push(failure));
+    const settled = () => {
+      this.waiting.delete(caller);
+      const waited = this.clock.monotonic() - caller.since;
+      expect(waited, "a caller waited longer than documented").toBeLessThanOrEqual(longestWaitMs);
+    };
+    const judged = call.then(
+      (identity) => {
+        settled();
+        judge(identity);
+      },
+      (error: unknown) => {
+        settled();
+        expect(String(error), "an error of the Keeper's own").toMatch(/^(Credentials|Closed|Error: gone)/);
+      },
+    );
+    judged.catch((failure: unknown) => this.failures.push(failure));
   }
 
   /** Assertions inside of promises that nobody awaits. */
   readonly failures: unknown[] = [];
 
-  #mayServeExpired(): void {
+  #mayServeBad(): void {
     if (this.#goodSince === undefined) return;
     const missed = this.clock.monotonic() - this.#goodSince;
-    expect(missed, "expired credentials were served though better ones were to be had").toBeLessThanOrEqual(
+    expect(missed, "expired or refused credentials were served though better ones were to be had").toBeLessThanOrEqual(
       SLOWEST_PACE_MS,
     );
   }
@@ -128,8 +157,8 @@ class World {
     if (this.failures.length > 0) throw this.failures[0];
     expect(this.mostInFlight, "two refreshes in flight").toBeLessThanOrEqual(1);
     const now = this.clock.monotonic();
-    for (const { since } of this.waiting)
-      expect(now - since, "a caller still waits").toBeLessThanOrEqual(LONGEST_WAIT_MS);
+    for (const { since, longestWaitMs } of this.waiting)
+      expect(now - since, "a caller still waits").toBeLessThanOrEqual(longestWaitMs);
     if (!this.#isGood()) this.#goodSince = undefined;
     else this.#goodSince ??= now;
   }
@@ -206,9 +235,7 @@ const steps: fc.Arbitrary<Step>[] = [
   fc.constantFrom("held", "offered").map((which) =>
     step(`reject(${which})`, (world) => {
       const id = which === "held" ? world.keeper.status().accessKeyId : world.offered.accessKeyId;
-      if (id === undefined) return;
-      world.rejectedIds.add(id);
-      void world.keeper.reject(id, "ExpiredToken");
+      if (id !== undefined) world.reject(id);
     }),
   ),
   fc.integer({ min: -10 * HOUR, max: 10 * HOUR }).map((ms) => step(`stepClock(${ms})`, (world) => world.jump(ms))),
@@ -243,9 +270,14 @@ describe("a keeper in any sequence of events", () => {
   afterAll(() => void process.off("unhandledRejection", note));
 
   it(`keeps its promises, in ${SEQUENCES} sequences`, { timeout: 300_000 }, async () => {
-    const { EVERTOKEN_MODEL_SEED: seed, EVERTOKEN_MODEL_PATH: path } = process.env;
+    const {
+      EVERTOKEN_MODEL_SEED: seed,
+      EVERTOKEN_MODEL_PATH: path,
+      EVERTOKEN_MODEL_REPLAY_PATH: replayPath,
+    } = process.env;
+    const replay = replayPath === undefined ? {} : { replayPath };
     await fc.assert(
-      fc.asyncProperty(fc.commands(steps, { maxCommands: 25 }), async (commands) => {
+      fc.asyncProperty(fc.commands(steps, { maxCommands: 25, ...replay }), async (commands) => {
         const world = new World();
         await fc.asyncModelRun(() => ({ model: {}, real: world }), commands);
         world.keeper.close();

@@ -1,5 +1,11 @@
+import { inspect } from "node:util";
 import { ClosedError, InvalidInputError } from "@evertoken/core";
-import { CredentialsRejectedError, CredentialsUnavailableError, createKeeper } from "@evertoken/credentials";
+import {
+  type Credentials,
+  CredentialsRejectedError,
+  CredentialsUnavailableError,
+  createKeeper,
+} from "@evertoken/credentials";
 import { describe, expect, it } from "vitest";
 import { credentials, HOUR, keeperAtNoon, MINUTE, NOON } from "./offers.js";
 
@@ -168,17 +174,33 @@ describe("a keeper of fresh credentials", () => {
 
     await expect(keeper.provider({ forceRefresh: true })).resolves.toMatchObject({ accessKeyId: "A2" });
   });
+
+  it("lets who insists give up", async () => {
+    const { keeper, source } = keeperAtNoon();
+    await keeper.provider();
+    source.answer = () => new Promise(() => {});
+    const abort = new AbortController();
+    const insisting = keeper.provider({ forceRefresh: true, signal: abort.signal });
+
+    abort.abort(new Error("gone"));
+
+    await expect(insisting).rejects.toThrow("gone");
+    keeper.close();
+  });
 });
 
 describe("a keeper in the advisory window", () => {
   it("refreshes in the background; callers never wait", async () => {
     const { keeper, source, clock } = keeperAtNoon();
     await keeper.provider();
-    source.takes(30 * MINUTE, clock, credentials("A2", NOON + 12 * HOUR));
+    await clock.advance(5 * HOUR - 1000);
+    source.takes(9000, clock, credentials("A2", NOON + 12 * HOUR));
 
-    await clock.advance(5 * HOUR + MINUTE);
+    await clock.advance(5000);
+    const asked = source.inFlight;
     const identity = await keeper.provider();
 
+    expect(asked).toBe(1);
     expect(keeper.status().state).toBe("advisory");
     expect(identity.accessKeyId).toBe("A1");
   });
@@ -328,12 +350,34 @@ describe("a keeper whose credentials a service rejects", () => {
     expect(source.requests).toHaveLength(asked);
   });
 
+  it("does not take up what was refused before it held anything, until there is nothing else", async () => {
+    const { keeper, source, clock } = keeperAtNoon();
+
+    await expect(keeper.reject("A1", "ExpiredToken")).rejects.toThrow("only credentials that a service has refused");
+    source.offers(credentials("A2", NOON + 6 * HOUR));
+    await clock.advance(1000);
+
+    await expect(keeper.provider()).resolves.toMatchObject({ accessKeyId: "A2" });
+  });
+
   it("takes other credentials even if they end sooner", async () => {
     const { keeper, source } = keeperAtNoon();
     await keeper.provider();
     source.offers(credentials("A2", NOON + HOUR));
 
     await expect(keeper.reject("A1", "ExpiredToken")).resolves.toMatchObject({ accessKeyId: "A2" });
+  });
+
+  it("does not hand the refused ones to anybody else in the meantime", async () => {
+    const { keeper, source, clock } = keeperAtNoon();
+    await keeper.provider();
+    source.takes(500, clock, credentials("A2", NOON + 6 * HOUR));
+    void keeper.reject("A1", "ExpiredToken");
+    const another = keeper.provider();
+
+    await clock.advance(500);
+
+    await expect(another).resolves.toMatchObject({ accessKeyId: "A2" });
   });
 
   it("lifts the pause after failures", async () => {
@@ -474,6 +518,75 @@ describe("a keeper and the wall clock", () => {
     keeper.noteSkew(-7 * MINUTE);
 
     expect(keeper.status().remainingMs).toBe(6 * HOUR + 7 * MINUTE);
+    expect(() => keeper.noteSkew(Number.NaN)).toThrow(InvalidInputError);
+  });
+});
+
+describe("a keeper whose source goes on handing out the same credentials past their end", () => {
+  it("gives them with a warning, asks at least every ten minutes, and takes others at last", async () => {
+    const { keeper, source, clock, refreshes } = keeperAtNoon({ lifetimeMs: HOUR });
+    await keeper.provider();
+    const warnings: unknown[] = [];
+    keeper.on("servingExpired", (warning) => warnings.push(warning));
+    await clock.advance(3 * HOUR);
+
+    const called = keeper.provider();
+    await clock.advance(1000);
+    expect(await called).toMatchObject({ accessKeyId: "A1" });
+    expect(warnings).toHaveLength(1);
+    const gaps = refreshes.slice(1).map(({ at }, index) => at - (refreshes[index]?.at ?? 0));
+    expect(Math.max(...gaps)).toBeLessThanOrEqual(10 * MINUTE);
+    expect(refreshes.at(-1)).toMatchObject({ trigger: "expired", outcome: "unchanged" });
+    source.offers(credentials("A2", NOON + 9 * HOUR));
+    await clock.advance(10 * MINUTE);
+
+    expect(keeper.status()).toMatchObject({ state: "fresh", accessKeyId: "A2" });
+  });
+});
+
+describe("a keeper whose source slips", () => {
+  const good = credentials("A2", NOON + 9 * HOUR);
+  it.each([
+    ["nothing", undefined, "accessKeyId"],
+    ["no access key id", { ...good, accessKeyId: "" }, "accessKeyId"],
+    ["no secret access key", { ...good, secretAccessKey: undefined }, "secretAccessKey"],
+    ["an end that is no instant", { ...good, expiration: new Date("tomorrow") }, "expiration"],
+    ["an end that is no Date", { ...good, expiration: "2126-01-01T00:00:00Z" }, "expiration"],
+  ])("and gives %s keeps what it holds, and says what was wrong", async (_, slip, field) => {
+    const { keeper, source } = keeperAtNoon();
+    await keeper.provider();
+
+    source.answer = () => slip as never;
+    const error = await keeper.refresh().catch((thrown: Error) => thrown);
+
+    expect(String(error)).toContain(`credentials from the scripted source: ${field} expected`);
+    expect(inspect(error, { depth: 9 })).not.toContain("secret of");
+    await expect(keeper.provider()).resolves.toMatchObject({ accessKeyId: "A1" });
+  });
+});
+
+describe("the status of a keeper", () => {
+  it("tells all that is known", async () => {
+    const { keeper, source, clock } = keeperAtNoon();
+    expect(keeper.status()).toMatchObject({ state: "empty", generation: 0, accessKeyId: undefined });
+    source.offers({ ...credentials("A1", NOON + 6 * HOUR), roleName: "app", accountId: "123456789012" });
+    source.skewMs = 2000;
+    await keeper.provider();
+    await clock.advance(MINUTE);
+
+    expect(keeper.status()).toEqual({
+      state: "fresh",
+      source: "the scripted source",
+      generation: 1,
+      accessKeyId: "A1",
+      roleName: "app",
+      accountId: "123456789012",
+      receivedAt: NOON + 2000,
+      expiresAt: NOON + 6 * HOUR,
+      remainingMs: 6 * HOUR - MINUTE - 2000,
+      skewMs: 2000,
+      lastRefresh: { at: NOON, trigger: "empty", outcome: "rotated", durationMs: 0 },
+    });
   });
 });
 
@@ -500,6 +613,33 @@ describe("closing a keeper", () => {
 
     expect(await waiting).toBeInstanceOf(ClosedError);
     expect(source.requests[0]?.signal.aborted).toBe(true);
+    expect(clock.pending).toBe(0);
+  });
+
+  it("during a refresh tells those who wait, and takes no answer that comes later", async () => {
+    const { keeper, source, clock, refreshes } = keeperAtNoon({ lifetimeMs: MINUTE });
+    await keeper.provider();
+    const rotated: unknown[] = [];
+    keeper.on("rotated", (rotation) => rotated.push(rotation));
+    let answer = (_: Credentials) => {};
+    source.answer = () =>
+      new Promise((resolve) => {
+        answer = resolve;
+      });
+    const waiting = [keeper.refresh(), keeper.provider(), keeper.provider({ forceRefresh: true })];
+    const outcomes = Promise.allSettled(waiting);
+    const asked = refreshes.length;
+
+    answer(credentials("A2", NOON + HOUR));
+    keeper.close();
+    await clock.advance(HOUR);
+
+    for (const outcome of await outcomes) {
+      expect(outcome).toMatchObject({ status: "rejected", reason: expect.any(ClosedError) });
+    }
+    expect(rotated).toEqual([]);
+    expect(refreshes).toHaveLength(asked);
+    expect(keeper.status()).toMatchObject({ accessKeyId: "A1", generation: 1 });
     expect(clock.pending).toBe(0);
   });
 
