@@ -39,14 +39,14 @@ export type ComputedHeader = (typeof COMPUTED)[number];
 /** The text of a value on the wire; undefined when the value is not plain. */
 type ToText = (value: unknown) => string | undefined;
 
-export interface Parameter {
+interface Parameter {
   readonly name: string;
   /** Its place among the values of the request. */
   readonly index: number;
   readonly toText: ToText;
 }
 
-export interface HeaderSlot {
+interface HeaderSlot {
   readonly name: string;
   readonly index: number;
   readonly signed: boolean;
