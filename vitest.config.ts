@@ -6,6 +6,7 @@ export default defineConfig({
     include: ["packages/*/test/**/*.test.ts", "examples/test/**/*.test.ts"],
     // Child processes: tests replace the global Date, set environment variables and count what keeps a process alive.
     pool: "forks",
+    setupFiles: ["./tools/seed.ts"],
     env: {
       // The SDK announces the end of its support for Node.js 20 in each process.
       AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",

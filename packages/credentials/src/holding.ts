@@ -10,7 +10,7 @@ import type { RefreshOutcome } from "./keeper.js";
 import type { KeeperSettings } from "./options.js";
 import { judge, type KeeperState, untilNextFreshness } from "./policy.js";
 import { Refusals } from "./refusals.js";
-import type { Loaded } from "./source.js";
+import type { Credentials, Loaded } from "./source.js";
 
 export class Holding {
   readonly refusals = new Refusals();
@@ -70,10 +70,17 @@ export class Holding {
     }
     if (held !== undefined) {
       if (isSame(held, credentials)) return "unchanged";
-      if (state !== "rejected" && expiryOf(credentials) < held.expiresAt) return "staler";
+      if (!this.#yieldsTo(credentials, held) && expiryOf(credentials) < held.expiresAt) return "staler";
     }
+    this.refusals.taken(credentials.accessKeyId);
     this.#held = hold(credentials, (held?.generation ?? 0) + 1, this.#now(), this.#random);
     return "rotated";
+  }
+
+  /** Whether what is held makes room even for what ends before it: no trust in what a service has refused. */
+  #yieldsTo(offered: Credentials, { identity }: Held): boolean {
+    if (this.state === "rejected") return true;
+    return this.refusals.wasTakenAgain(identity.accessKeyId) && expiryOf(offered) > this.#now();
   }
 
   /** The source's present, as far as we can tell. */

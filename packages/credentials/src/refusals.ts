@@ -51,9 +51,18 @@ export class Refusals {
     return true;
   }
 
+  /** Whether it is held for want of others only, after a service refused it. */
+  wasTakenAgain(accessKeyId: string): boolean {
+    return this.#takenAgain.has(accessKeyId);
+  }
+
   /** The source offered something that no service has refused. */
   otherOffered(): void {
     this.#onlyOfferSince = undefined;
-    this.#takenAgain.clear();
+  }
+
+  /** This id is held from now on: what was taken again before is of no interest any more. */
+  taken(accessKeyId: string): void {
+    for (const id of this.#takenAgain.keys()) if (id !== accessKeyId) this.#takenAgain.delete(id);
   }
 }

@@ -431,6 +431,31 @@ describe("a keeper whose credentials a service rejects", () => {
     expect(keeper.status()).toMatchObject({ state: "fresh", accessKeyId: "A1" });
   });
 
+  it("gives up refused ones that it took again as soon as others are offered, even if those end sooner", async () => {
+    const { keeper, source, clock } = keeperAtNoon();
+    await keeper.provider();
+    keeper.reject("A1", "ExpiredToken").catch(() => {});
+    await clock.advance(5000);
+    expect(keeper.status()).toMatchObject({ state: "fresh", accessKeyId: "A1" });
+    source.offers(credentials("A2", NOON + 5 * HOUR));
+
+    await clock.advance(6 * MINUTE);
+
+    expect(keeper.status().accessKeyId).toBe("A2");
+  });
+
+  it("keeps refused ones that it took again while the others on offer have expired", async () => {
+    const { keeper, source, clock } = keeperAtNoon();
+    await keeper.provider();
+    keeper.reject("A1", "ExpiredToken").catch(() => {});
+    await clock.advance(5000);
+    source.offers(credentials("A2", NOON - HOUR));
+
+    await clock.advance(6 * MINUTE);
+
+    expect(keeper.status().accessKeyId).toBe("A1");
+  });
+
   it("does not hammer a source that has nothing but refused credentials", async () => {
     const { keeper, source, clock } = keeperAtNoon();
     await keeper.provider();
