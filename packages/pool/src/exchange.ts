@@ -20,8 +20,8 @@ export class Exchange {
   readonly body: Body | undefined;
   /** Set as soon as the request is sent once more. */
   replay: Replay | undefined;
-  /** The header of the request as it was sent; a rotation may have come between the asking and the signing. */
-  authorization: string | undefined;
+  /** The headers of the request as it is sent; a rotation may have come between the asking and the signing. */
+  headers: Readonly<Record<string, string | undefined>> = {};
   /** Epoch milliseconds. */
   sentAt = 0;
 
@@ -31,7 +31,7 @@ export class Exchange {
 
   /** The access key id that the request was last signed with; undefined when it was not signed. */
   get accessKeyId(): string | undefined {
-    return /Credential=([^/,\s]+)\//.exec(this.authorization ?? "")?.[1];
+    return /Credential=([^/,\s]+)\//.exec(this.headers.authorization ?? "")?.[1];
   }
 }
 

@@ -170,7 +170,7 @@ function readingSignature({ keeper, clock }: ReplaySettings) {
       const sentAt = clock.now();
       const exchange = exchangeOf(args);
       if (exchange !== undefined) {
-        exchange.authorization = headersOf(args.request).authorization;
+        exchange.headers = headersOf(args.request);
         exchange.sentAt = sentAt;
       }
       const result = await next(args);

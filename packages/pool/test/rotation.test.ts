@@ -4,7 +4,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import { DeleteObjectCommand, ListBucketsCommand, type S3Client } from "@aws-sdk/client-s3";
 import { seededRandom } from "@evertoken/core";
 import { createKeeper } from "@evertoken/credentials";
-import { createClientPool } from "@evertoken/pool";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { everNewKeeper, ok, poolAt, s3At, says, serviceThatSays } from "./service.js";
 
@@ -72,15 +71,8 @@ describe("credentials that are revoked under five hundred requests", () => {
         },
       },
     });
-    const pool = createClientPool({
-      size: 20,
-      keeper,
-      create: ({ credentials }) => s3At(service.url, { credentials }),
-    });
-    onTestFinished(async () => {
-      await pool.close({ drainMs: 100 });
-      keeper.close();
-    });
+    onTestFinished(() => keeper.close());
+    const pool = poolAt(service.url, keeper, { size: 20 });
     await keeper.provider();
 
     for (let storm = 1; storm <= STORMS; storm++) {

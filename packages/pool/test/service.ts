@@ -8,6 +8,21 @@ import { type ClientPool, type ClientPoolOptions, createClientPool } from "@ever
 import { type SimulatorOptions, startSimulator } from "@evertoken/simulator";
 import { onTestFinished } from "vitest";
 
+/** What a test says of its pool. */
+type PoolOf = Partial<ClientPoolOptions<S3Client>> & { readonly size: number; readonly keeper: Keeper };
+
+type MakePool = (url: string, options: PoolOf, config?: { maxAttempts?: number }) => ClientPool<S3Client>;
+
+const ofSdkClients: MakePool = (url, options, config) =>
+  createClientPool({ create: ({ credentials }) => s3At(url, { credentials, ...config }), ...options });
+
+let makePool = ofSdkClients;
+
+/** For who has another kind of pool that must pass the same tests; those with a `create` of their own stay as they are. */
+export function poolsAreMadeBy(make: MakePool): void {
+  makePool = (url, options, config) => (options.create === undefined ? make : ofSdkClients)(url, options, config);
+}
+
 export async function simulatedPool({
   size = 5,
   keeper: keeperOptions = {},
@@ -22,12 +37,7 @@ export async function simulatedPool({
   const simulator = await startSimulator(simulatorOptions);
   const source = fromImds({ endpoint: simulator.imdsUrl });
   const keeper = createKeeper({ source, ...keeperOptions });
-  const pool = createClientPool({
-    size,
-    keeper,
-    create: ({ credentials }) => s3At(simulator.s3Url, { credentials }),
-    ...poolOptions,
-  });
+  const pool = makePool(simulator.s3Url, { size, keeper, ...poolOptions });
   onTestFinished(async () => {
     await pool.close({ drainMs: 100 });
     keeper.close();
@@ -87,12 +97,7 @@ export function poolAt(
   keeper: Keeper,
   options: Partial<ClientPoolOptions<S3Client>> = {},
 ): ClientPool<S3Client> {
-  const pool = createClientPool({
-    size: 1,
-    keeper,
-    create: ({ credentials }) => s3At(url, { credentials, maxAttempts: 1 }),
-    ...options,
-  });
+  const pool = makePool(url, { size: 1, keeper, ...options }, { maxAttempts: 1 });
   onTestFinished(() => pool.close({ drainMs: 100 }));
   return pool;
 }

@@ -16,13 +16,13 @@ export type Outcome = { readonly answer: Answer } | { readonly error: unknown };
 
 export class Received {
   readonly #outcome: Outcome;
-  /** Whose signature was on the request. */
-  readonly #accessKeyId: string;
+  /** The signature that was on the request. */
+  readonly #authorization: string;
   #isTaken = false;
 
-  constructor(outcome: Outcome, accessKeyId: string) {
+  constructor(outcome: Outcome, authorization: string) {
     this.#outcome = outcome;
-    this.#accessKeyId = accessKeyId;
+    this.#authorization = authorization;
   }
 
   /** Options for the SDK's `send` that make it go on from here. */
@@ -38,14 +38,9 @@ export class Received {
     const received = (options as { [RECEIVED]?: Received })[RECEIVED];
     if (received === undefined || received.#isTaken) return undefined;
     received.#isTaken = true;
-    return received.#isStillTrueFor(request) ? received.#handler() : undefined;
-  }
-
-  /** A refusal of credentials says nothing about a request that is signed with others by now. */
-  #isStillTrueFor({ headers }: HttpRequest): boolean {
-    const status = "answer" in this.#outcome ? this.#outcome.answer.statusCode : undefined;
-    const mayBeRefusal = status === 400 || status === 403;
-    return !mayBeRefusal || headers.authorization?.includes(`Credential=${this.#accessKeyId}/`) === true;
+    // Credentials may have rotated since: whoever asks which ones were refused must hear of those that were.
+    request.headers.authorization = received.#authorization;
+    return received.#handler();
   }
 
   /** By the SDK's own handler, so that errors are named and headers joined as it does. */

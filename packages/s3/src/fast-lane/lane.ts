@@ -139,7 +139,7 @@ export class FastLane {
     this.#counts.fast += 1;
     const handOver = (outcome: { answer: Answer } | { error: unknown }) => {
       this.#counts.handedOver += 1;
-      return client.sendBySdk(command, new Received(outcome, identity.accessKeyId).with(options));
+      return client.sendBySdk(command, new Received(outcome, request.authorization).with(options));
     };
     let answer: Answer;
     try {

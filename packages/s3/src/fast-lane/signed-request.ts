@@ -24,6 +24,8 @@ export interface SignedRequest {
   readonly path: string;
   /** Names and values by turns. */
   readonly headers: readonly string[];
+  /** The signature, one of the headers. */
+  readonly authorization: string;
   readonly body: Uint8Array | undefined;
 }
 
@@ -117,8 +119,9 @@ export function signRequest(
   const path = pathBefore + reading.key;
   const query = queryOf(plan, values);
   const toSign = { method: plan.method, path, query, canonicalHeaders, signedHeaders, payloadHash };
-  headers.push("authorization", signer.sign(toSign, date, identity));
-  return { origin, method: plan.method, path: query === "" ? path : `${path}?${query}`, headers, body };
+  const authorization = signer.sign(toSign, date, identity);
+  headers.push("authorization", authorization);
+  return { origin, method: plan.method, path: query === "" ? path : `${path}?${query}`, headers, authorization, body };
 }
 
 function queryOf({ query }: Plan, values: Reading["values"]): string {
