@@ -1,0 +1,70 @@
+/** The ways to S3 that are compared. */
+
+import { Agent as HttpAgent } from "node:http";
+import { Agent as HttpsAgent } from "node:https";
+import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { createS3Pool } from "@evertoken/s3";
+import { NodeHttpHandler } from "@smithy/node-http-handler";
+import { Agent, request } from "undici";
+import type { Case } from "./cases.js";
+
+export const LANES = {
+  /** The SDK as it comes, with keep-alive and as many sockets as a pool has. */
+  stock: "stock SDK",
+  sdk: "pool, SDK lane",
+  fast: "pool, fast lane",
+  /** Nothing but bytes: no signature, no checksum, no outputs. */
+  undici: "bare undici",
+};
+
+export type LaneName = keyof typeof LANES;
+
+export interface Way {
+  readonly endpoint: string;
+  readonly ca: string;
+}
+
+/** One operation, to its end; `body` for those that send one. */
+type Send = (index: number, body: Buffer) => Promise<unknown>;
+
+const SOCKETS = 100;
+
+// Of the form and length that an instance role's have; nobody checks them.
+const CREDENTIALS = {
+  accessKeyId: "ASIAEVERTOKENBENCH00",
+  secretAccessKey: "0".repeat(40),
+  sessionToken: "0".repeat(1000),
+};
+
+export function openLane(name: LaneName, { operation, size, scheme }: Case, { endpoint, ca }: Way): Send {
+  const bucket = operation === "get" ? "download" : size > 64 * 1024 ? "large" : "small";
+  const key = (index: number) => `2026/11/reports-${index % 1000}.csv`;
+  if (name === "undici") {
+    const dispatcher = new Agent({ connections: SOCKETS, connect: { ca } });
+    const method = operation === "get" ? "GET" : "PUT";
+    return async (index, body) => {
+      const options = operation === "get" ? { method, dispatcher } : { method, dispatcher, body };
+      const answer = await request(`${endpoint}/${bucket}/${key(index)}`, options);
+      return answer.body.bytes();
+    };
+  }
+  const client = clientOf(name, scheme, { endpoint, ca });
+  if (operation === "put") {
+    return (index, Body) => client.send(new PutObjectCommand({ Bucket: bucket, Key: key(index), Body }));
+  }
+  return async (index) => {
+    const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key(index) }));
+    return Body?.transformToByteArray();
+  };
+}
+
+function clientOf(name: Exclude<LaneName, "undici">, scheme: Case["scheme"], { endpoint, ca }: Way) {
+  const common = { region: "us-east-1", endpoint, forcePathStyle: true, credentials: CREDENTIALS };
+  if (name !== "stock") return createS3Pool({ ...common, ca, maxConnections: SOCKETS, fastLane: name === "fast" });
+  const requestHandler = new NodeHttpHandler(
+    scheme === "http"
+      ? { httpAgent: new HttpAgent({ keepAlive: true, maxSockets: SOCKETS }) }
+      : { httpsAgent: new HttpsAgent({ keepAlive: true, maxSockets: SOCKETS, ca }) },
+  );
+  return new S3Client({ ...common, requestHandler });
+}
