@@ -85,11 +85,22 @@ class SharedConnectionsHandler extends UndiciHttpHandler {
     if (received !== undefined) return received.handle(request, options);
     // Bytes can be sent again, so there is nothing to ask; the SDK's own limit is for bodies of any kind.
     const asks = isStream(request.body) && (request.headers.Expect ?? request.headers.expect) === "100-continue";
-    return asks ? this.#asking.handle(request, options) : super.handle(request, options);
+    if (asks) return this.#asking.handle(request, options);
+    return unlessAborted(super.handle(request, options), options?.abortSignal as AbortSignal | undefined);
   }
 
   /** The pool ends the connections, when all of its clients are gone. */
   override destroy(): void {}
+}
+
+/** undici hears of an abort only once the request has a connection; who gives up need not wait for that. */
+function unlessAborted<T>(handling: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return handling;
+  return new Promise((resolve, reject) => {
+    const giveUp = () => reject(signal.reason);
+    signal.addEventListener("abort", giveUp, { once: true });
+    handling.then(resolve, reject).finally(() => signal.removeEventListener("abort", giveUp));
+  });
 }
 
 function isStream(body: unknown): boolean {
