@@ -63,10 +63,14 @@ export class SharedConnections {
  * One connection. After a request that cannot be written (a header with a control character, say) undici's pool takes the
  * connection for busy and waits for a sign of its own that never comes, so as many such requests as there are connections
  * would stop everybody. One that has nothing to do is not busy.
+ *
+ * It stays open after a HEAD: undici would close it, because there are servers that answer one with a body (undici #258). A
+ * connection on which more comes than was asked for is closed anyway.
  */
 class Connection extends Client {
   override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    return super.dispatch(options, handler) || this.stats.size === 0;
+    const settled = options.method === "HEAD" ? { ...options, reset: false } : options;
+    return super.dispatch(settled, handler) || this.stats.size === 0;
   }
 }
 

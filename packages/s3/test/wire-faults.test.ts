@@ -335,6 +335,13 @@ const CASES: readonly Case[] = [
     requests: 1,
   },
   {
+    name: "a body where none may be",
+    command: head,
+    service: [writes(answerOf({ headers: { etag: '"e"' }, body: "content" }))],
+    outcome: { output: { ETag: '"e"' } },
+    requests: 1,
+  },
+  {
     name: "an answer of another kind before the answer",
     command: put,
     service: [writes(`HTTP/1.1 102 Processing\r\n\r\n${answerOf({ headers: { etag: '"e"' } })}`)],
