@@ -19,29 +19,15 @@ import {
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
 import { Upload } from "@aws-sdk/lib-storage";
-import { createS3Pool, type S3Pool, type S3PoolOptions } from "@evertoken/s3";
+import type { S3Pool, S3PoolOptions } from "@evertoken/s3";
 import { startSimulator } from "@evertoken/simulator";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { LANES, type Lane } from "./lanes.js";
+import { inBothLanes, poolAt } from "./lanes.js";
 import { answers, type Behaviour, type RawAnswer, rawService, refuses } from "./raw-service.js";
 
 const OF_OBJECT = { Bucket: "reports", Key: "2026/11.csv" };
 const put = (more: object = {}) => new PutObjectCommand({ ...OF_OBJECT, Body: "content", ...more });
 const get = () => new GetObjectCommand(OF_OBJECT);
-
-function poolAt(endpoint: string, options: S3PoolOptions = {}): S3Pool {
-  const pool = createS3Pool({
-    region: "us-east-1",
-    endpoint,
-    forcePathStyle: true,
-    credentials: async () => ({ accessKeyId: "AKID", secretAccessKey: "secret" }),
-    size: 1,
-    maxAttempts: 1,
-    ...options,
-  });
-  onTestFinished(() => pool.close({ drainMs: 0 }));
-  return pool;
-}
 
 /** On the simulator, which stores what it is given. */
 async function simulatedPool(options: S3PoolOptions = {}): Promise<S3Pool> {
@@ -261,25 +247,6 @@ describe("what the fast lane does not finish itself", () => {
   });
 });
 
-/** The same request, in both lanes, to a service that answers both alike. */
-async function inBothLanes<T>(
-  behaviours: readonly Behaviour[],
-  work: (pool: S3Pool, lane: Lane) => Promise<T>,
-  options: S3PoolOptions = {},
-) {
-  const results = await Promise.all(
-    LANES.map(async (lane) => {
-      const service = await rawService(...behaviours);
-      const pool = poolAt(service.url, { ...options, fastLane: lane === "fast" });
-      const result = await work(pool, lane);
-      return { result, heads: service.heads, lanes: pool.stats().lanes };
-    }),
-  );
-  const [fast, sdk] = results as [(typeof results)[0], (typeof results)[0]];
-  expect(fast.lanes).toMatchObject({ sdk: 0 });
-  return { fast, sdk };
-}
-
 const IDS = { "x-amz-request-id": "REQUEST", "x-amz-id-2": "HOST", "x-amz-cf-id": "EDGE" };
 
 describe("an output of the fast lane", () => {
@@ -289,6 +256,7 @@ describe("an output of the fast lane", () => {
     );
 
     expect(fast.result).toEqual(sdk.result);
+    expect(fast.lanes).toMatchObject({ fast: 1, sdk: 0 });
     expect(fast.result).toEqual({
       ETag: '"e"',
       $metadata: {

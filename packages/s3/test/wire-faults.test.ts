@@ -12,9 +12,9 @@ import {
   PutObjectCommand,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
-import { createS3Pool, type S3PoolOptions } from "@evertoken/s3";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { LANES, type Lane } from "./lanes.js";
+import type { S3Pool, S3PoolOptions } from "@evertoken/s3";
+import { describe, expect, it, vi } from "vitest";
+import { LANES, type Lane, poolAt } from "./lanes.js";
 import {
   answerOf,
   answers,
@@ -373,9 +373,9 @@ describe("both lanes", () => {
   it.each(CASES)("do the same on $name", async ({ command, service, options, outcome, requests }) => {
     // The SDK lane warns of streams that cannot be sent again.
     vi.spyOn(console, "warn").mockImplementation(() => {});
-    const [fast, sdk] = await inBothLanes(async (lane) => {
+    const [fast, sdk] = await sideBySide(async (lane) => {
       const raw = await faultyService(service);
-      const pool = poolAt(lane, raw, options);
+      const pool = faultyPool(lane, raw, options);
 
       const told = await outcomeOf(pool.send(command() as never));
 
@@ -388,21 +388,8 @@ describe("both lanes", () => {
   });
 });
 
-const poolAt = (lane: Lane, { url }: { url: string }, options: S3PoolOptions = {}) => {
-  const pool = createS3Pool({
-    region: "us-east-1",
-    endpoint: url,
-    forcePathStyle: true,
-    credentials: async () => ({ accessKeyId: "AKID", secretAccessKey: "secret" }),
-    size: 1,
-    maxConnections: 1,
-    maxAttempts: 2,
-    fastLane: lane === "fast",
-    ...options,
-  });
-  onTestFinished(() => pool.close({ drainMs: 0 }));
-  return pool;
-};
+const faultyPool = (lane: Lane, { url }: { url: string }, options: S3PoolOptions = {}) =>
+  poolAt(url, { maxConnections: 1, maxAttempts: 2, fastLane: lane === "fast", ...options });
 
 const isOfFault = (requestHead: string) => !requestHead.includes("/probe");
 const attemptIn = (requestHead: string) => /amz-sdk-request: (.*)\r/.exec(requestHead)?.[1];
@@ -417,12 +404,12 @@ async function faultyService(behaviours: readonly Behaviour[]): Promise<RawServi
   });
 }
 
-function inBothLanes<T>(work: (lane: Lane) => Promise<T>): Promise<T[]> {
+function sideBySide<T>(work: (lane: Lane) => Promise<T>): Promise<T[]> {
   return Promise.all(LANES.map(work));
 }
 
 /** The next request is served, and closing the pool ends its connections. */
-async function leavesNothing(pool: ReturnType<typeof poolAt>, raw: RawService) {
+async function leavesNothing(pool: S3Pool, raw: RawService) {
   const next = await outcomeOf(pool.send(probe()));
   await pool.close({ drainMs: 0 });
   await expect.poll(() => raw.open).toBe(0);
@@ -456,8 +443,8 @@ function ofError(error: unknown): unknown {
 
 describe("both lanes, when there is nobody to connect to,", () => {
   it("say so after the same attempts", async () => {
-    const [fast, sdk] = await inBothLanes(async (lane) => {
-      const pool = poolAt(lane, { url: "http://127.0.0.1:1" });
+    const [fast, sdk] = await sideBySide(async (lane) => {
+      const pool = faultyPool(lane, { url: "http://127.0.0.1:1" });
       return outcomeOf(pool.send(put()));
     });
 
@@ -466,10 +453,14 @@ describe("both lanes, when there is nobody to connect to,", () => {
   });
 
   it("wait no longer than connectTimeoutMs for a connection to be set up", async () => {
-    const [fast, sdk] = await inBothLanes(async (lane) => {
+    const [fast, sdk] = await sideBySide(async (lane) => {
       // It takes the connection and says nothing to the client's hello.
       const raw = await rawService(staysSilent);
-      const pool = poolAt(lane, { url: raw.url.replace("http:", "https:") }, { connectTimeoutMs: 100, maxAttempts: 1 });
+      const pool = faultyPool(
+        lane,
+        { url: raw.url.replace("http:", "https:") },
+        { connectTimeoutMs: 100, maxAttempts: 1 },
+      );
 
       const told = await outcomeOf(pool.send(put()));
 
@@ -501,9 +492,9 @@ describe.each([
     ["with an error as the reason", new Error("no longer wanted")],
     ["with text as the reason", "no longer wanted"],
   ])("%s is told the same in both lanes, and the connection is free", async (__, reason) => {
-    const [fast, sdk] = await inBothLanes(async (lane) => {
+    const [fast, sdk] = await sideBySide(async (lane) => {
       const raw = await faultyService([behaviour]);
-      const pool = poolAt(lane, raw);
+      const pool = faultyPool(lane, raw);
       const caller = new AbortController();
       const sending = outcomeOf(pool.send(command() as never, { abortSignal: caller.signal }));
       await expect.poll(() => raw.heads.length).toBe(1);
@@ -521,9 +512,9 @@ describe.each([
     ["before it is sent", (caller: AbortController) => caller.abort()],
     ["in the moment it is sent", (caller: AbortController) => queueMicrotask(() => caller.abort())],
   ])("%s has opened no connection", async (__, abort) => {
-    const [fast, sdk] = await inBothLanes(async (lane) => {
+    const [fast, sdk] = await sideBySide(async (lane) => {
       const raw = await faultyService([behaviour]);
-      const pool = poolAt(lane, raw);
+      const pool = faultyPool(lane, raw);
       const caller = new AbortController();
       abort(caller);
 
@@ -539,9 +530,9 @@ describe.each([
 
 describe("both lanes, with all connections taken,", () => {
   it("let go a caller who gives up waiting for one", async () => {
-    const [fast, sdk] = await inBothLanes(async (lane) => {
+    const [fast, sdk] = await sideBySide(async (lane) => {
       const raw = await faultyService([staysSilent]);
-      const pool = poolAt(lane, raw);
+      const pool = faultyPool(lane, raw);
       const holding = new AbortController();
       const first = outcomeOf(pool.send(put(), { abortSignal: holding.signal }));
       await expect.poll(() => raw.heads.length).toBe(1);
@@ -567,9 +558,9 @@ describe("closing a pool", () => {
     ["a list", { ...DOWNLOAD, command: list }],
     ["a download", DOWNLOAD],
   ])("ends %s that is under way, in both lanes alike", async (_, { command, behaviour }) => {
-    const [fast, sdk] = await inBothLanes(async (lane) => {
+    const [fast, sdk] = await sideBySide(async (lane) => {
       const raw = await faultyService([behaviour]);
-      const pool = poolAt(lane, raw);
+      const pool = faultyPool(lane, raw);
       const sending = outcomeOf(pool.send(command() as never));
       await expect.poll(() => raw.heads.length).toBe(1);
 
@@ -594,7 +585,7 @@ describe("a download that turns out to be broken before anybody reads it", () =>
     ],
   ])("tells whoever reads it later that %s", async (_, behaviour, says) => {
     const raw = await faultyService([behaviour]);
-    const pool = poolAt("fast", raw);
+    const pool = faultyPool("fast", raw);
 
     const { Body } = await pool.send(get());
     // An error event that nobody listens for would end the process in the meantime.
