@@ -2,7 +2,7 @@
 
 import { GetObjectCommand, PutObjectCommand, UploadPartCommand } from "@aws-sdk/client-s3";
 import type { S3PoolOptions } from "@evertoken/s3";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { inBothLanes } from "./lanes.js";
 import { answers } from "./raw-service.js";
 
@@ -95,6 +95,8 @@ describe.each([
     ["a view", new DataView(new ArrayBuffer(5))],
     ["memory", new ArrayBuffer(5)],
   ])("is %s all the same", async (__, Body) => {
+    // The SDK lane warns of nothing as of a body of unknown length.
+    vi.spyOn(console, "warn").mockImplementation(() => {});
     for (const ChecksumAlgorithm of ALGORITHMS) await saidByBoth(upload({ Body, ChecksumAlgorithm }));
     await saidByBoth(upload({ Body }));
   });
