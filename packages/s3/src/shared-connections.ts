@@ -22,6 +22,8 @@ export interface ConnectionSettings {
 export class SharedConnections {
   readonly #agent: Agent;
   readonly #asking: NodeHttpHandler;
+  /** The SDK's handler cannot be told whom to trust on a connection that it opens to ask. */
+  readonly #asksOverTls: boolean;
 
   constructor({ connectTimeoutMs, requestTimeoutMs, maxConnections, ca }: ConnectionSettings) {
     const trust = ca === undefined ? {} : { ca: ca as string | Buffer | (string | Buffer)[] };
@@ -39,8 +41,8 @@ export class SharedConnections {
     this.#asking = new NodeHttpHandler({
       connectionTimeout: connectTimeoutMs,
       socketTimeout: requestTimeoutMs,
-      ...(ca === undefined ? {} : { httpsAgent: trust }),
     });
+    this.#asksOverTls = ca === undefined;
   }
 
   /** For requests that need no handler. */
@@ -50,7 +52,7 @@ export class SharedConnections {
 
   /** For one client. */
   handler(): UndiciHttpHandler {
-    return new SharedConnectionsHandler(this.#agent, this.#asking);
+    return new SharedConnectionsHandler(this.#agent, this.#asking, this.#asksOverTls);
   }
 
   async destroy(): Promise<void> {
@@ -76,10 +78,12 @@ class Connection extends Client {
 
 class SharedConnectionsHandler extends UndiciHttpHandler {
   readonly #asking: NodeHttpHandler;
+  readonly #asksOverTls: boolean;
 
-  constructor(agent: Agent, asking: NodeHttpHandler) {
+  constructor(agent: Agent, asking: NodeHttpHandler, asksOverTls: boolean) {
     super({ dispatcher: agent });
     this.#asking = asking;
+    this.#asksOverTls = asksOverTls;
   }
 
   override handle(
@@ -88,8 +92,8 @@ class SharedConnectionsHandler extends UndiciHttpHandler {
     const received = Received.handlerFor(request, options);
     if (received !== undefined) return received.handle(request, options);
     // Bytes can be sent again, so there is nothing to ask; the SDK's own limit is for bodies of any kind.
-    const asks = isStream(request.body) && (request.headers.Expect ?? request.headers.expect) === "100-continue";
-    if (asks) return this.#asking.handle(request, options);
+    const wants = isStream(request.body) && (request.headers.Expect ?? request.headers.expect) === "100-continue";
+    if (wants && (this.#asksOverTls || request.protocol === "http:")) return this.#asking.handle(request, options);
     return unlessAborted(super.handle(request, options), options?.abortSignal as AbortSignal | undefined);
   }
 
