@@ -80,7 +80,7 @@ describe.each(LANES)("in the %s lane,", (lane) => {
     }
 
     expect(sent()).toBeLessThan(SIZE);
-    await expect.poll(() => service.open).toBe(1);
+    await expect.poll(() => service.open).toBeLessThanOrEqual(1);
   });
 
   it("an upload waits for the service to take it", async () => {
