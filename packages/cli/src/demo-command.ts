@@ -13,6 +13,7 @@ interface Options {
   readonly clients: number;
   readonly hours: number;
   readonly seed: number;
+  readonly fastLane: boolean;
   readonly json?: string;
 }
 
@@ -23,6 +24,10 @@ export function addDemoCommand(program: Command, exit: (code: number) => void): 
     .option("--clients <count>", "clients in each lane", wholeNumber(1, 1000), 100)
     .option("--hours <hours>", "how long to simulate (24 hours take about 75 s)", decimal(0.5, 240), 24)
     .option("--seed <number>", "repeats a run: same seed, same credentials, load and data", wholeNumber(0, 2 ** 31), 7)
+    .option(
+      "--no-fast-lane",
+      "send the pooled clients' requests the SDK's way, as createS3Pool({ fastLane: false }) does",
+    )
     .option("--json <file>", "also write the figures to this file")
     .addHelpText(
       "after",

@@ -45,6 +45,8 @@ describe("the demo", { timeout: 60_000 }, () => {
     const { evertoken: ours, stock } = report.lanes;
     expect(ours).toMatchObject({ failed: 0, expiredTokenSurfaced: 0, objectsLost: 0 });
     expect(ours.requests).toBeGreaterThan(700);
+    expect(ours.sentFast).toBeGreaterThanOrEqual(ours.requests - 20);
+    expect(report.fastLane).toBe(true);
     expect(ours.objectsWritten).toBeGreaterThan(200);
     expect(stock.expiredTokenSurfaced).toBeGreaterThan(0);
     expect(stock.imdsRequests).toBeGreaterThan(ours.imdsRequests);
@@ -69,6 +71,17 @@ describe("the demo", { timeout: 60_000 }, () => {
       expect(demo.printed()).not.toContain(secret);
       expect(JSON.stringify(report)).not.toContain(secret);
     }
+  });
+
+  it("sends the pooled clients' requests the SDK's way when it is told to, and they come through all the same", async () => {
+    const path = join(await folder(), "demo.json");
+
+    const demo = evertoken(["demo", "--clients", "5", "--hours", "0.5", "--no-fast-lane", "--json", path]);
+
+    expect(await demo.ended).toBe(0);
+    const { fastLane, lanes } = JSON.parse(await readFile(path, "utf8"));
+    expect(fastLane).toBe(false);
+    expect(lanes.evertoken).toMatchObject({ sentFast: 0, failed: 0, expiredTokenSurfaced: 0, objectsLost: 0 });
   });
 
   it.each(["SIGINT", "SIGTERM"] as const)("ended by %s leaves no process and no file", async (signal) => {
@@ -105,6 +118,15 @@ describe("the demo", { timeout: 60_000 }, () => {
 
     expect(await demo.ended).toBe(130);
     await expect.poll(() => lanes.filter(isRunning), { timeout: 5000 }).toEqual([]);
+  });
+
+  it("tells of its options", async () => {
+    const demo = evertoken(["demo", "--help"]);
+
+    expect(await demo.ended).toBe(0);
+    for (const option of ["--clients", "--hours", "--seed", "--no-fast-lane", "--json"]) {
+      expect(demo.printed()).toContain(option);
+    }
   });
 
   it.each([

@@ -1,5 +1,6 @@
 /** The S3 pool: long-lived S3 clients on one Keeper and one set of connections. */
 
+import { setImmediate } from "node:timers/promises";
 import type { S3Client } from "@aws-sdk/client-s3";
 import { type ClientPool, type ClientPoolStats, createClientPool } from "@evertoken/pool";
 import type { LaneStats } from "./fast-lane/diversion.js";
@@ -50,8 +51,10 @@ export function createS3Pool(options: S3PoolOptions = {}): S3Pool {
     keeper,
     create: sdkClients({ config: { ...clientConfig, region }, connections, lane }),
     afterClose: async () => {
-      if (ownsKeeper) keeper.close();
       await connections.destroy();
+      // What was under way ends with an error of the connection, and on the way to it the SDK signs once more.
+      await setImmediate();
+      if (ownsKeeper) keeper.close();
     },
   });
   const stats = pool.stats.bind(pool);

@@ -22,6 +22,8 @@ export interface ConnectionSettings {
 export class SharedConnections {
   readonly #agent: Agent;
   readonly #asking: NodeHttpHandler;
+  /** The SDK's handler cannot be told whom to trust on a connection that it opens to ask. */
+  readonly #asksOverTls: boolean;
 
   constructor({ connectTimeoutMs, requestTimeoutMs, maxConnections, ca }: ConnectionSettings) {
     const trust = ca === undefined ? {} : { ca: ca as string | Buffer | (string | Buffer)[] };
@@ -39,8 +41,8 @@ export class SharedConnections {
     this.#asking = new NodeHttpHandler({
       connectionTimeout: connectTimeoutMs,
       socketTimeout: requestTimeoutMs,
-      ...(ca === undefined ? {} : { httpsAgent: trust }),
     });
+    this.#asksOverTls = ca === undefined;
   }
 
   /** For requests that need no handler. */
@@ -50,7 +52,7 @@ export class SharedConnections {
 
   /** For one client. */
   handler(): UndiciHttpHandler {
-    return new SharedConnectionsHandler(this.#agent, this.#asking);
+    return new SharedConnectionsHandler(this.#agent, this.#asking, this.#asksOverTls);
   }
 
   async destroy(): Promise<void> {
@@ -63,19 +65,25 @@ export class SharedConnections {
  * One connection. After a request that cannot be written (a header with a control character, say) undici's pool takes the
  * connection for busy and waits for a sign of its own that never comes, so as many such requests as there are connections
  * would stop everybody. One that has nothing to do is not busy.
+ *
+ * It stays open after a HEAD: undici would close it, because there are servers that answer one with a body (undici #258). A
+ * connection on which more comes than was asked for is closed anyway.
  */
 class Connection extends Client {
   override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    return super.dispatch(options, handler) || this.stats.size === 0;
+    const settled = options.method === "HEAD" ? { ...options, reset: false } : options;
+    return super.dispatch(settled, handler) || this.stats.size === 0;
   }
 }
 
 class SharedConnectionsHandler extends UndiciHttpHandler {
   readonly #asking: NodeHttpHandler;
+  readonly #asksOverTls: boolean;
 
-  constructor(agent: Agent, asking: NodeHttpHandler) {
+  constructor(agent: Agent, asking: NodeHttpHandler, asksOverTls: boolean) {
     super({ dispatcher: agent });
     this.#asking = asking;
+    this.#asksOverTls = asksOverTls;
   }
 
   override handle(
@@ -84,12 +92,23 @@ class SharedConnectionsHandler extends UndiciHttpHandler {
     const received = Received.handlerFor(request, options);
     if (received !== undefined) return received.handle(request, options);
     // Bytes can be sent again, so there is nothing to ask; the SDK's own limit is for bodies of any kind.
-    const asks = isStream(request.body) && (request.headers.Expect ?? request.headers.expect) === "100-continue";
-    return asks ? this.#asking.handle(request, options) : super.handle(request, options);
+    const wants = isStream(request.body) && (request.headers.Expect ?? request.headers.expect) === "100-continue";
+    if (wants && (this.#asksOverTls || request.protocol === "http:")) return this.#asking.handle(request, options);
+    return unlessAborted(super.handle(request, options), options?.abortSignal as AbortSignal | undefined);
   }
 
   /** The pool ends the connections, when all of its clients are gone. */
   override destroy(): void {}
+}
+
+/** undici hears of an abort only once the request has a connection; who gives up need not wait for that. */
+function unlessAborted<T>(handling: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return handling;
+  return new Promise((resolve, reject) => {
+    const giveUp = () => reject(signal.reason);
+    signal.addEventListener("abort", giveUp, { once: true });
+    handling.then(resolve, reject).finally(() => signal.removeEventListener("abort", giveUp));
+  });
 }
 
 function isStream(body: unknown): boolean {

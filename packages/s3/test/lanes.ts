@@ -7,6 +7,7 @@ import { createKeeper, fromImds } from "@evertoken/credentials";
 import { createS3Pool, type S3Pool, type S3PoolOptions } from "@evertoken/s3";
 import { followClock, type SimulatorOptions, startSimulator } from "@evertoken/simulator";
 import { onTestFinished } from "vitest";
+import { type Behaviour, rawService } from "./raw-service.js";
 
 export const LANES = ["fast", "sdk"] as const;
 export type Lane = (typeof LANES)[number];
@@ -124,4 +125,37 @@ function comparable(value: unknown): unknown {
       .filter(([name]) => !ID_FIELDS.has(name))
       .map(([name, inner]) => [name, comparable(inner)]),
   );
+}
+
+/** A pool with credentials of its own and one attempt a request, at a service whose answers a test decides. */
+export function poolAt(endpoint: string | undefined, options: S3PoolOptions = {}): S3Pool {
+  const pool = createS3Pool({
+    region: "us-east-1",
+    endpoint,
+    forcePathStyle: true,
+    credentials: async () => ({ accessKeyId: "AKID", secretAccessKey: "secret" }),
+    size: 1,
+    maxAttempts: 1,
+    ...options,
+  });
+  onTestFinished(() => pool.close({ drainMs: 0 }));
+  return pool;
+}
+
+/** The same in both lanes, each with a service of its own that behaves alike. */
+export async function inBothLanes<T>(
+  behaviours: readonly Behaviour[],
+  work: (pool: S3Pool) => Promise<T>,
+  options: S3PoolOptions = {},
+) {
+  const [fast, sdk] = await Promise.all(
+    LANES.map(async (lane) => {
+      const service = await rawService(...behaviours);
+      const pool = poolAt(service.url, { ...options, fastLane: lane === "fast" });
+      const result = await work(pool);
+      return { result, heads: service.heads, lanes: pool.stats().lanes };
+    }),
+  );
+  if (fast === undefined || sdk === undefined) throw new Error("there are two lanes");
+  return { fast, sdk };
 }

@@ -27,6 +27,8 @@ export interface DemoOptions {
   readonly clients: number;
   readonly hours: number;
   readonly seed: number;
+  /** Whether the pooled clients' requests may take the fast lane. */
+  readonly fastLane: boolean;
   readonly output: NodeJS.WriteStream;
   /** Ends the demo and everything it started. */
   readonly signal: AbortSignal;
@@ -62,6 +64,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoOutcome> {
         seed: options.seed,
         hours: options.hours,
         clients: options.clients,
+        fastLane: options.fastLane,
         timeline,
         lanes: { evertoken: lane("evertoken"), stock: lane("stock") },
       },
@@ -82,7 +85,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoOutcome> {
 type Lanes = Readonly<Record<LaneName, LaneProcess>>;
 
 async function prepareLanes(
-  { clients, seed }: DemoOptions,
+  { clients, seed, fastLane }: DemoOptions,
   simulator: Simulator,
   clock: VirtualClock,
   processes: LaneProcess[],
@@ -92,7 +95,7 @@ async function prepareLanes(
     const { imdsUrl, s3Url } = await simulator.openEndpoints(name);
     const lane = startLane({ AWS_EC2_METADATA_SERVICE_ENDPOINT: imdsUrl, AWS_REGION: region });
     processes.push(lane);
-    await lane.prepare({ lane: name, clients, seed, region, s3Url, clock: clock.reading() });
+    await lane.prepare({ lane: name, clients, seed, region, s3Url, fastLane, clock: clock.reading() });
     return [name, lane];
   });
   return Object.fromEntries(await Promise.all(prepared)) as Lanes;

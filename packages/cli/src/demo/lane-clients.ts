@@ -15,6 +15,8 @@ export interface LaneClients {
   /** Sends through the `index`-th client, where clients are told apart. */
   send(index: number): Send;
   replayed(): number;
+  /** Requests that took the fast lane. */
+  sentFast(): number;
   close(): Promise<void>;
 }
 
@@ -25,8 +27,8 @@ export function laneClients(task: LaneTask, clock: Clock): LaneClients {
 /** A pool that keeps its own credentials; also what reads everything back in the end, for both lanes. */
 export function keptPool(task: LaneTask, clock: Clock): { readonly pool: S3Pool; close(): Promise<void> } {
   const keeper = createKeeper({ clock });
-  const { region, s3Url: endpoint, clients: size } = task;
-  const pool = createS3Pool({ region, endpoint, size, forcePathStyle: true, keeper, clock });
+  const { region, s3Url: endpoint, clients: size, fastLane } = task;
+  const pool = createS3Pool({ region, endpoint, size, forcePathStyle: true, fastLane, keeper, clock });
   return {
     pool,
     close: async () => {
@@ -39,7 +41,7 @@ export function keptPool(task: LaneTask, clock: Clock): { readonly pool: S3Pool;
 function pooled(task: LaneTask, clock: Clock): LaneClients {
   const { pool, close } = keptPool(task, clock);
   const send = ((command: never, options: never) => pool.send(command, options)) as Send;
-  return { send: () => send, replayed: () => pool.stats().replayed, close };
+  return { send: () => send, replayed: () => pool.stats().replayed, sentFast: () => pool.stats().lanes.fast, close };
 }
 
 function stock({ region, s3Url: endpoint, clients }: LaneTask): LaneClients {
@@ -50,6 +52,7 @@ function stock({ region, s3Url: endpoint, clients }: LaneTask): LaneClients {
       return client.send.bind(client) as Send;
     },
     replayed: () => 0,
+    sentFast: () => 0,
     close: async () => {
       for (const client of all) client.destroy();
     },

@@ -10,6 +10,8 @@ export interface LaneTask {
   readonly seed: number;
   readonly region: string;
   readonly s3Url: string;
+  /** Whether a pool's requests may take the fast lane of `@evertoken/s3`. */
+  readonly fastLane: boolean;
   readonly clock: ClockReading;
 }
 
@@ -25,6 +27,8 @@ export interface LaneResult extends LaneCounts {
   readonly objectsWritten: number;
   /** Objects whose write was acknowledged and that could not be read back as they were written. */
   readonly objectsLost: number;
+  /** Requests that took the fast lane of `@evertoken/s3`. */
+  readonly sentFast: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
   /** The first few different errors, for whoever wonders what failed: message and how often. */

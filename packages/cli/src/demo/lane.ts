@@ -63,6 +63,7 @@ async function run(lane: Lane, untilEpochMs: number): Promise<void> {
   await Promise.all(lane.written.map((_, worker) => work(lane, worker, untilEpochMs)));
   telling.cancel();
   const told = counts();
+  const sentFast = clients.sentFast();
   await clients.close();
   say({ say: "progress", counts: told });
   say({ say: "checking" });
@@ -70,7 +71,7 @@ async function run(lane: Lane, untilEpochMs: number): Promise<void> {
   const objectsWritten = lane.written.reduce((sum, keys) => sum + keys.length, 0);
   say({
     say: "finished",
-    result: { ...told, objectsWritten, objectsLost, ...tally.latencies(), errors: tally.errors() },
+    result: { ...told, sentFast, objectsWritten, objectsLost, ...tally.latencies(), errors: tally.errors() },
   });
   clock.setSpeed(0);
 }

@@ -9,6 +9,8 @@ export interface LaneReport {
   readonly failed: number;
   readonly expiredTokenSurfaced: number;
   readonly replayed: number;
+  /** Requests that took the fast lane of `@evertoken/s3`. */
+  readonly sentFast: number;
   readonly imdsRequests: number;
   readonly objectsWritten: number;
   readonly objectsLost: number;
@@ -20,17 +22,21 @@ export interface DemoReport {
   readonly seed: number;
   readonly hours: number;
   readonly clients: number;
+  /** Whether the evertoken lane's requests could take the fast lane of `@evertoken/s3`. */
+  readonly fastLane: boolean;
   readonly timeline: readonly FaultPeriod[];
   readonly lanes: Readonly<Record<LaneName, LaneReport>>;
 }
 
 export function laneReport(result: LaneResult, imdsRequests: number): LaneReport {
-  const { requests, failed, expiredTokenSurfaced, replayed, objectsWritten, objectsLost, p50Ms, p99Ms } = result;
+  const { requests, failed, expiredTokenSurfaced, replayed, sentFast, objectsWritten, objectsLost, p50Ms, p99Ms } =
+    result;
   return {
     requests,
     failed,
     expiredTokenSurfaced,
     replayed,
+    sentFast,
     imdsRequests,
     objectsWritten,
     objectsLost,

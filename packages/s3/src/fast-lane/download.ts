@@ -7,6 +7,9 @@ import { Readable } from "node:stream";
 import type { Dispatcher } from "undici";
 import type { Expected } from "./validation.js";
 
+/** What who reads listens for. */
+const READING = ["error", "data", "readable"] as const;
+
 export class Download extends Readable {
   readonly #controller: Dispatcher.DispatchController;
   readonly #expected: Expected | undefined;
@@ -38,22 +41,36 @@ export class Download extends Readable {
     else
       received.then(
         (text) => this.#endIfRight(expected, text),
-        (error) => this.destroy(error),
+        (error) => this.#fail(error),
       );
   }
 
   receiveError(error: Error): void {
     this.#isOver = true;
-    this.destroy(error);
+    this.#fail(error);
   }
 
   #endIfRight({ value, header }: Expected, received: string): void {
     if (received === value) this.push(null);
     // In the SDK's words, whoever looks for them finds them in both lanes.
     else
-      this.destroy(
+      this.#fail(
         new Error(`Checksum mismatch: expected "${value}" but received "${received}" in response header "${header}".`),
       );
+  }
+
+  /** Waits for a reader: an error event that comes before its listener would end the process. */
+  #fail(error: Error): void {
+    if (READING.some((event) => this.listenerCount(event) > 0)) {
+      this.destroy(error);
+      return;
+    }
+    const tell = (event: string | symbol) => {
+      if (!READING.some((reading) => reading === event)) return;
+      this.off("newListener", tell);
+      process.nextTick(() => this.destroy(error));
+    };
+    this.on("newListener", tell);
   }
 
   override _read(): void {

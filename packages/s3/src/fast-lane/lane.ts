@@ -196,9 +196,13 @@ function areKnown(options: HttpHandlerOptions): boolean {
   );
 }
 
-/** An answer of 200 whose body ends an error document is none: the SDK looks at the last 16 bytes as well. */
+/**
+ * An answer of 200 whose body ends an error document is none: the SDK looks at the last 16 bytes as well. Nor is one whose
+ * body broke off.
+ */
 function isSuccess({ statusCode, body }: Answer, { operation }: Plan): boolean {
   if (statusCode < 200 || statusCode >= 300) return false;
-  if (!operation.mayFailWith200 || !(body instanceof Uint8Array) || body.byteLength === 0) return true;
+  if (!(body instanceof Uint8Array)) return operation.streams;
+  if (!operation.mayFailWith200 || body.byteLength === 0) return true;
   return !Buffer.from(body.subarray(-16)).toString().endsWith("</Error>");
 }

@@ -25,6 +25,9 @@ const LEARNED = [
   "x-amz-user-agent",
 ] as const satisfies readonly (typeof COMPUTED)[number][];
 
+/** Where there is no body, its checksum is the same in each request. */
+const OF_NOTHING = "x-amz-checksum-crc32" as const satisfies (typeof COMPUTED)[number];
+
 /** Thrown at the end of the SDK's middleware, where the request would have been sent. */
 class DryRunEnds extends Error {
   readonly request: HttpRequest;
@@ -95,7 +98,7 @@ function templateOf(plan: Plan, { protocol, hostname, port, path, headers }: Htt
   return {
     origin: `${protocol}//${hostname}${port === undefined ? "" : `:${port}`}`,
     pathBefore: path.slice(0, path.length - sampleKey.length),
-    defaults: LEARNED.flatMap((name) => {
+    defaults: (plan.takesBody ? LEARNED : [...LEARNED, OF_NOTHING]).flatMap((name) => {
       const value = headers[name];
       return value === undefined ? [] : [[plan.indexOf[name], value] as const];
     }),

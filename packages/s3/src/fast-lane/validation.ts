@@ -24,7 +24,8 @@ const OF_PARTS = /-([1-9]\d{0,3}|10000)$/;
 
 /** Undefined when there is nothing to check against. */
 export function expectedOf(headers: IncomingHttpHeaders): Expected | undefined {
-  const found = VALIDATED.filter(([header]) => headers[header] !== undefined);
+  // An empty one says nothing.
+  const found = VALIDATED.filter(([header]) => headers[header]);
   const [first] = found;
   if (first === undefined || found.every(([header]) => OF_PARTS.test(String(headers[header])))) return undefined;
   const [header, algorithm] = first;

@@ -28,7 +28,12 @@ export interface Sending {
 /** @throws undici's errors, and the signal's reason when it aborts. */
 export function sendOnWire(dispatcher: Dispatcher, request: SignedRequest, sending: Sending): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const { requestTimeout } = sending;
+    const { requestTimeout, abortSignal } = sending;
+    // Else undici would give it a connection, only to end that.
+    if (abortSignal?.aborted) {
+      reject(abortSignal.reason);
+      return;
+    }
     const { origin, method, path, body } = request;
     const options = {
       origin,
@@ -53,6 +58,7 @@ class Receiver implements Dispatcher.DispatchHandler {
   readonly #resolve: (answer: Answer) => void;
   readonly #reject: (error: unknown) => void;
   #onAbort: (() => void) | undefined;
+  #controller: Dispatcher.DispatchController | undefined;
   #statusCode = 0;
   #headers: IncomingHttpHeaders = {};
   #chunks: Uint8Array[] | undefined;
@@ -62,19 +68,18 @@ class Receiver implements Dispatcher.DispatchHandler {
     this.#sending = sending;
     this.#resolve = resolve;
     this.#reject = reject;
+    const { abortSignal } = sending;
+    if (abortSignal === undefined) return;
+    // Who gives up while there is no connection yet need not wait for one.
+    this.#onAbort = () =>
+      this.#controller === undefined ? reject(abortSignal.reason) : this.#controller.abort(abortSignal.reason);
+    abortSignal.addEventListener("abort", this.#onAbort, { once: true });
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
     const { abortSignal } = this.#sending;
-    if (abortSignal === undefined) return;
-    if (abortSignal.aborted) {
-      controller.abort(abortSignal.reason);
-      return;
-    }
-    // An attempt that undici makes again starts a second time.
-    this.#forgetAbort();
-    this.#onAbort = () => controller.abort(abortSignal.reason);
-    abortSignal.addEventListener("abort", this.#onAbort, { once: true });
+    if (abortSignal?.aborted) controller.abort(abortSignal.reason);
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, statusCode: number, headers: IncomingHttpHeaders): void {
@@ -107,10 +112,20 @@ class Receiver implements Dispatcher.DispatchHandler {
     this.#resolve({ statusCode: this.#statusCode, headers: this.#headers, body });
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+  onResponseError(controller: Dispatcher.DispatchController, error: Error): void {
     this.#forgetAbort();
-    if (this.#download === undefined) this.#reject(error);
-    else this.#download.receiveError(error);
+    if (this.#download !== undefined) {
+      this.#download.receiveError(error);
+      return;
+    }
+    if (this.#statusCode === 0) {
+      this.#reject(error);
+      return;
+    }
+    // It has answered, and what became of the body is for who reads it to find: that is not retried for the same reasons.
+    const broken = new Download(controller, undefined);
+    broken.receiveError(error);
+    this.#resolve({ statusCode: this.#statusCode, headers: this.#headers, body: broken });
   }
 
   #forgetAbort(): void {
