@@ -3,6 +3,7 @@
 
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
+import { addAgentCommand } from "./agent-command.js";
 import { EXIT } from "./command.js";
 import { addDemoCommand } from "./demo-command.js";
 import { addSimulateCommand } from "./simulate-command.js";
@@ -20,6 +21,7 @@ const exit = (code: number) => {
 };
 
 addDemoCommand(program, exit);
+addAgentCommand(program, exit);
 addSimulateCommand(program, exit);
 
 try {
