@@ -313,13 +313,10 @@ class HostAgent implements Agent {
     this.#gates.set(via, gate);
   }
 
-  readonly #onIssued: OnIssued = ({ via, request, withCaller }, role, { generation, accessKeyId, expiresAt }) => {
-    const now = this.#settings.clock.now();
+  readonly #onIssued: OnIssued = ({ via, caller, request }, role, { generation, accessKeyId, expiresAt }) => {
     const userAgent = request.headers["user-agent"];
-    withCaller((caller) => {
-      this.#usage.note(clientOf(caller), now);
-      this.#log.issued({ caller, userAgent, via, role, generation, accessKeyId, expiresAt });
-    });
+    this.#usage.note(clientOf(caller), this.#settings.clock.now());
+    this.#log.issued({ caller, userAgent, via, role, generation, accessKeyId, expiresAt });
   };
 
   #file(): AgentFile {

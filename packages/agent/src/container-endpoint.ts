@@ -10,6 +10,7 @@
  */
 
 import type { Authorization } from "./authorization.js";
+import { clientOf } from "./callers.js";
 import { type Exchange, errorBody, JSON_TYPE } from "./exchange.js";
 import type { Refusal } from "./guard.js";
 import type { Issuer, Offer } from "./issuer.js";
@@ -75,7 +76,7 @@ export class ContainerEndpoint {
   }
 
   #refuse(exchange: Exchange): void {
-    const retryAfter = this.#wrongTokens.take(exchange.client);
+    const retryAfter = this.#wrongTokens.take(clientOf(exchange.caller));
     if (retryAfter === 0) exchange.refuse(WRONG_TOKEN);
     else exchange.refuse(TOO_MANY_WRONG, "Retry-After", String(retryAfter));
   }

@@ -12,10 +12,8 @@ export interface Exchange {
   readonly method: string;
   readonly path: string;
   readonly request: IncomingMessage;
-  /** What counts as one client for limits. */
-  readonly client: string;
-  /** Calls back with who asks: at once when that is known already. */
-  withCaller(fn: (caller: Caller) => void): void;
+  /** Who asks, as far as it is looked up. */
+  readonly caller: Caller;
   answer(status: number, contentType: string, body: string, ...headers: string[]): void;
   /** Says no, writes it down and, for what no honest client does, ends the connection. */
   refuse(refusal: Refusal, ...headers: string[]): void;

@@ -6,7 +6,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 import { type Clock, EvertokenError, settlesWithin } from "@evertoken/core";
-import { type Caller, type CallerPolicy, type Callers, clientOf, type Identification, isAllowed } from "./callers.js";
+import { type Caller, type CallerPolicy, type Callers, type Identification, isAllowed } from "./callers.js";
 import { Connections } from "./connections.js";
 import { type Exchange, errorBody, type Handler, JSON_TYPE, send, type Via } from "./exchange.js";
 import { allowedHosts, type Refusal, type RefusalKind, refusalOf } from "./guard.js";
@@ -60,6 +60,8 @@ const NOT_ALLOWED: Refusal = {
   message: "this user or program is not among those allowed (callers)",
 };
 
+const GONE: Refusal = { status: 400, kind: "malformed", message: "the connection is not one of this endpoint" };
+
 interface Peer {
   caller: Caller | undefined;
   readonly known: Promise<Caller>;
@@ -109,7 +111,9 @@ export class Gate {
   get url(): string {
     const address = this.#server.address();
     if (address === null || typeof address === "string") return address ?? "";
-    return `http://${address.family === "IPv6" ? `[${address.address}]` : address.address}:${address.port}`;
+    // Who listens on all addresses is reached from this host by loopback.
+    const name = { "0.0.0.0": "127.0.0.1", "::": "[::1]" }[address.address];
+    return `http://${name ?? (address.family === "IPv6" ? `[${address.address}]` : address.address)}:${address.port}`;
   }
 
   apply(rules: GateRules): void {
@@ -138,10 +142,10 @@ export class Gate {
 
   #connected(socket: Socket): void {
     this.#connections.add(socket);
-    const known = this.#options.callers.identify(socket, this.#rules.callers.identify);
-    const peer: Peer = { caller: undefined, known };
+    const how = this.#options.via === "admin" ? "none" : this.#rules.callers.identify;
+    const peer: Peer = { caller: undefined, known: this.#options.callers.identify(socket, how) };
     this.#peers.set(socket, peer);
-    void known.then((caller) => {
+    void peer.known.then((caller) => {
       peer.caller = caller;
     });
   }
@@ -149,27 +153,27 @@ export class Gate {
   #receive(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request;
     this.#connections.begin(socket);
-    const exchange = this.#exchange(request, response);
     const refusal = refusalOf(request, this.#hosts);
-    if (refusal !== undefined) {
-      exchange.refuse(refusal);
-      return;
+    const peer = this.#peers.get(socket);
+    if (refusal !== undefined || peer === undefined) {
+      this.#exchange(request, response, { address: addressOf(socket) }).refuse(refusal ?? GONE);
+    } else if (peer.caller !== undefined) {
+      this.#admit(this.#exchange(request, response, peer.caller));
+    } else {
+      // The first request of a connection: answered when it is known who asks, for who has closed cannot be looked up.
+      void peer.known.then((caller) => this.#admit(this.#exchange(request, response, caller)));
     }
-    const { callers } = this.#rules;
-    if (callers.uids.length + callers.executables.length === 0 || this.#options.via === "admin") {
-      this.#options.handler(exchange);
-      return;
-    }
-    exchange.withCaller((caller) => {
-      if (isAllowed(caller, callers)) this.#options.handler(exchange);
-      else exchange.refuse(NOT_ALLOWED);
-    });
   }
 
-  #exchange(request: IncomingMessage, response: ServerResponse): Exchange {
+  #admit(exchange: Exchange): void {
+    const { via, handler } = this.#options;
+    if (via === "admin" || isAllowed(exchange.caller, this.#rules.callers)) handler(exchange);
+    else exchange.refuse(NOT_ALLOWED);
+  }
+
+  #exchange(request: IncomingMessage, response: ServerResponse, caller: Caller): Exchange {
     const { via, now, onRefused } = this.#options;
     const { socket } = request;
-    const peer = this.#peers.get(socket);
     const answer: Exchange["answer"] = (status, contentType, body, ...headers) => {
       if (this.#draining) headers.push("Connection", "close");
       send(response, now(), { status, contentType, body, headers });
@@ -177,19 +181,13 @@ export class Gate {
     };
     return {
       via,
+      caller,
       method: request.method ?? "",
       path: request.url ?? "",
       request,
-      get client() {
-        return clientOf(peer?.caller ?? { address: addressOf(socket) });
-      },
-      withCaller: (fn) => {
-        if (peer?.caller !== undefined) fn(peer.caller);
-        else void peer?.known.then(fn);
-      },
       answer,
       refuse: (refusal, ...headers) => {
-        onRefused(refusal, addressOf(socket), via);
+        onRefused(refusal, caller.address, via);
         if (ENDS_CONNECTION.has(refusal.kind)) headers.push("Connection", "close");
         answer(refusal.status, JSON_TYPE, errorBody(refusal.kind, refusal.message), ...headers);
       },

@@ -9,6 +9,7 @@
  */
 
 import { imdsProtocol } from "@evertoken/imds";
+import { clientOf } from "./callers.js";
 import type { Categories, Category } from "./categories.js";
 import { answerNothingValid, type OnIssued } from "./container-endpoint.js";
 import { type Exchange, errorBody, JSON_TYPE, TEXT_TYPE } from "./exchange.js";
@@ -113,7 +114,7 @@ export class ImdsEndpoint {
       answerCategory(exchange, known);
       return;
     }
-    const retryAfter = misses.take(exchange.client);
+    const retryAfter = misses.take(clientOf(exchange.caller));
     if (retryAfter > 0) {
       exchange.refuse(
         { status: 429, kind: "rate", message: "too many requests that must be asked of IMDS" },

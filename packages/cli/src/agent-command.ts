@@ -1,16 +1,14 @@
 /** `evertoken agent`: the on-host broker until it is told to stop. */
 
 import {
-  type Agent,
   type AgentConfig,
   createNotifier,
   handedSockets,
   keepMemoryOutOfCoreDumps,
-  type Notifier,
   readConfigFile,
   startAgent,
 } from "@evertoken/agent";
-import { InvalidInputError } from "@evertoken/core";
+import { describeError, InvalidInputError } from "@evertoken/core";
 import { type Command, InvalidArgumentError } from "commander";
 import { EXIT, untilInterrupted, wholeNumber } from "./command.js";
 import { sourceToServe } from "./served-source.js";
@@ -73,6 +71,7 @@ Exit codes: 0 ended by Ctrl-C or SIGTERM; 1 failed, a port in use say; 2 bad usa
 }
 
 async function serve(options: Options, signal: AbortSignal): Promise<number> {
+  const signals = hear();
   await keepMemoryOutOfCoreDumps();
   const read = async () => merged(options.config === undefined ? {} : await readConfigFile(options.config), options);
   const config = await read();
@@ -81,12 +80,18 @@ async function serve(options: Options, signal: AbortSignal): Promise<number> {
   const notifier = createNotifier();
   try {
     await using agent = await startAgent({ ...config, ...served.options }, sockets);
-    const stopHearing = hear(agent, notifier, read);
     await notifier.ready(`serving on ${agent.containerUrl}`);
+    signals.act({
+      SIGHUP: async () => {
+        await notifier.reloading();
+        await agent.reload(read);
+        await notifier.ready(`serving on ${agent.containerUrl}`);
+      },
+      SIGUSR1: () => agent.rotateTokens(),
+    });
     if (!signal.aborted) {
       await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
     }
-    stopHearing();
     await notifier.stopping();
   } finally {
     notifier.close();
@@ -95,21 +100,26 @@ async function serve(options: Options, signal: AbortSignal): Promise<number> {
   return EXIT.ok;
 }
 
-/** SIGUSR1 would otherwise open Node.js's debugger, by which anybody on this host could read our memory. */
-function hear(agent: Agent, notifier: Notifier, read: () => Promise<AgentConfig>): () => void {
-  const reload = async () => {
-    await notifier.reloading();
-    await agent.reload(read);
-    await notifier.ready(`serving on ${agent.containerUrl}`);
+type Actions = Readonly<Record<"SIGHUP" | "SIGUSR1", () => Promise<void>>>;
+
+/**
+ * Hears signals from the first moment on, and does what they ask for as soon as there is an agent to do it. Unheard, SIGHUP
+ * would end the process, and SIGUSR1 open Node.js's debugger, by which anybody on this host could read its memory.
+ */
+function hear(): { act(actions: Actions): void } {
+  const early = new Set<keyof Actions>();
+  let actions: Actions | undefined;
+  const run = (name: keyof Actions) => {
+    if (actions === undefined) early.add(name);
+    else actions[name]().catch((error) => process.stderr.write(`evertoken: ${name}: ${describeError(error)}\n`));
   };
-  const onHangup = () => void reload();
-  const onUser = () => {
-    agent.rotateTokens().catch((error) => process.stderr.write(`evertoken: no new tokens: ${String(error)}\n`));
-  };
-  process.on("SIGHUP", onHangup);
-  process.on("SIGUSR1", onUser);
-  return () => {
-    process.off("SIGHUP", onHangup);
+  process.on("SIGHUP", () => run("SIGHUP"));
+  process.on("SIGUSR1", () => run("SIGUSR1"));
+  return {
+    act: (given) => {
+      actions = given;
+      for (const name of early) run(name);
+    },
   };
 }
 
