@@ -47,10 +47,10 @@ export class WarmSource implements CredentialSource {
     const loading = source.load(request).then((loaded) => this.#remember(loaded));
     if (!this.#isFirst) return loading;
     this.#isFirst = false;
+    // It may fail while the file is read, or be given up for it: who waits for it still hears of it.
+    loading.catch(() => {});
     const remembered = await this.#remembered();
     if (remembered === undefined) return loading;
-    // Whatever comes of it: when it is late it is told by the next load.
-    loading.catch(() => {});
     const inTime = settlesWithin(loading, PATIENCE_MS, this.#options.clock.network, request.signal);
     const loaded = (await inTime) ? await abortable(loading, request.signal).catch(() => undefined) : undefined;
     if (loaded !== undefined) return loaded;

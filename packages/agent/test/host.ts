@@ -107,12 +107,13 @@ export interface Question {
   readonly method?: string;
   readonly headers?: Record<string, string>;
   readonly agent?: HttpAgent;
+  readonly socketPath?: string;
 }
 
 /** As SDKs ask: `fetch` of Node.js calls itself a browser (`Sec-Fetch-Mode`). */
-export function request(url: string, { method = "GET", headers = {}, agent }: Question = {}): Promise<Answer> {
+export function request(url: string, { method = "GET", ...question }: Question = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const outgoing = httpRequest(url, { method, headers, ...(agent === undefined ? {} : { agent }) }, (incoming) => {
+    const outgoing = httpRequest(url, { method, ...question }, (incoming) => {
       const chunks: Buffer[] = [];
       incoming.on("data", (chunk) => chunks.push(chunk));
       incoming.on("error", reject);
