@@ -265,7 +265,7 @@ class HostAgent implements Agent {
   }
 
   async #listen(sockets: HandedSockets, sessionTokens: SessionTokens): Promise<void> {
-    const { host, port, imdsPort, adminPort, socket, limits, clock, metadata, metrics } = this.#settings;
+    const { host, port, imdsPort, adminHost, adminPort, socket, limits, clock, metadata, metrics } = this.#settings;
     const wrongTokens = new RateLimit(clock, limits.wrongTokensPerMinute);
     const container = new ContainerEndpoint(this.#roles, wrongTokens, this.#onIssued);
     const handleContainer: Handler = (exchange) => container.handle(exchange);
@@ -288,7 +288,7 @@ class HostAgent implements Agent {
       await this.#openGate("imds", sockets, { host, port: imdsPort ?? 0 }, (exchange) => endpoint.handle(exchange));
     }
     const admin = new AdminEndpoint({ status: () => this.status(), metrics });
-    await this.#openGate("admin", sockets, { host, port: adminPort }, (exchange) => admin.handle(exchange));
+    await this.#openGate("admin", sockets, { host: adminHost, port: adminPort }, (exchange) => admin.handle(exchange));
   }
 
   async #openGate(via: Via, sockets: HandedSockets, place: Place, handler: Handler): Promise<void> {

@@ -20,6 +20,8 @@ export interface AgentConfig {
   readonly imdsPort?: number | undefined;
   /** Port of health, readiness, metrics and status; 0: any free one. Default 9822. */
   readonly adminPort?: number | undefined;
+  /** The address of that port. Anything but loopback needs `exposed: true`. Default `127.0.0.1`, whatever `host` is. */
+  readonly adminHost?: string | undefined;
   /** Path of a Unix socket that speaks the container protocol too. Default: none. */
   readonly socket?: string | undefined;
   /**
@@ -103,6 +105,7 @@ export interface AgentSettings {
   readonly port: number;
   readonly imdsPort: number | undefined;
   readonly adminPort: number;
+  readonly adminHost: string;
   readonly socket: string | undefined;
   readonly directory: string;
   readonly tokenFileMode: number;
@@ -154,14 +157,16 @@ function text(what: string, pattern: RegExp) {
 
 const flag = (byDefault: boolean) => v.optional(v.boolean("must be true or false"), byDefault);
 const port = whole(0, 65_535);
+const address = text("an IP address or localhost", /^[\w.:-]+$/);
 const path = text("an absolute path", /^\/./);
 
 const configEntries = {
-  host: v.optional(text("an IP address or localhost", /^[\w.:-]+$/), "127.0.0.1"),
+  host: v.optional(address, "127.0.0.1"),
   exposed: flag(false),
   port: v.optional(port, 9820),
   imdsPort: v.optional(port),
   adminPort: v.optional(port, 9822),
+  adminHost: v.optional(address, "127.0.0.1"),
   socket: v.optional(path),
   directory: v.optional(path),
   tokenFileMode: v.optional(v.picklist(["0600", "0640"], 'must be "0600" or "0640", in quotes'), "0600"),
@@ -227,13 +232,12 @@ const schema = v.strictObject({
 /** @throws InvalidInputError naming each option that is wrong. */
 export function agentSettings(options: AgentOptions, where = "agent options"): AgentSettings {
   const given = check(schema, options, where);
-  const { host, exposed, callers, socket } = given;
+  const { exposed, callers, socket } = given;
   const wrong = (field: string, message: string) => new InvalidInputError(where, [{ field, message }]);
-  if (!exposed && !isLoopback(host)) {
-    throw wrong(
-      "host",
-      `is ${shown(host)}, which others can reach: expected a loopback address, or exposed: true with it`,
-    );
+  for (const field of ["host", "adminHost"] as const) {
+    if (exposed || isLoopback(given[field])) continue;
+    const expected = "expected a loopback address, or exposed: true with it";
+    throw wrong(field, `is ${shown(given[field])}, which others can reach: ${expected}`);
   }
   const byExecutable = callers.executables.length > 0;
   const restricted = byExecutable || callers.uids.length > 0;
