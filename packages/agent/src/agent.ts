@@ -211,7 +211,7 @@ class HostAgent implements Agent {
     await own.issuer.open();
     if (own.issuer.holdsPermanent) {
       throw new PermanentCredentialsError(
-        `${source.name} gives permanent keys, which have no end to judge by and are not handed out: let the agent find a role (instance, container, web identity), or --assume-role with them.`,
+        `${source.name} gives permanent keys, which have no end to judge by and are not handed out: let the agent find a role: of the instance, of a container, by a web identity, or by a profile with role_arn.`,
       );
     }
     if (warm?.answeredFromState === true) own.keeper.refresh().catch(() => {});

@@ -32,6 +32,12 @@ export interface Issue {
 /** Lines a minute for each kind of refusal: who is refused a thousand times a second must not fill the disk. */
 const REFUSALS_PER_MINUTE = 60;
 
+/** As much as comes together in one turn under load goes into one write, or lines pile up in memory. */
+const MAX_WRITE = 1 << 20;
+
+/** Whoever reads the log has stopped: what comes beyond this is lost, and credentials are still handed out. */
+const MAX_WAITING = 16 << 20;
+
 /** A user agent says what it likes: enough of it to know the SDK. */
 const USER_AGENT_LENGTH = 120;
 
@@ -49,7 +55,7 @@ export class AgentLog {
         formatters: { level: (label) => ({ level: label }) },
         timestamp: () => `,"time":"${new Date(clock.now()).toISOString()}"`,
       },
-      destination ?? pino.destination({ dest: 1, sync: false }),
+      destination ?? pino.destination({ dest: 1, sync: false, maxWrite: MAX_WRITE, maxLength: MAX_WAITING }),
     );
     this.#refusals = new RateLimit(clock, REFUSALS_PER_MINUTE);
   }

@@ -220,6 +220,6 @@ describe("an agent whose source gives permanent keys", () => {
     const { simulator } = await instance();
     const source = given(simulator.clock, { expiration: undefined, sessionToken: undefined });
 
-    await expect(agentOn(simulator, { source })).rejects.toThrow(/the test gives permanent keys.*--assume-role/);
+    await expect(agentOn(simulator, { source })).rejects.toThrow(/the test gives permanent keys.*role_arn/);
   });
 });
