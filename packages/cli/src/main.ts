@@ -3,9 +3,13 @@
 
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
+import { addAgentCommand } from "./agent-command.js";
 import { EXIT } from "./command.js";
+import { addCredentialProcessCommand } from "./credential-process-command.js";
 import { addDemoCommand } from "./demo-command.js";
+import { addExecCommand } from "./exec-command.js";
 import { addSimulateCommand } from "./simulate-command.js";
+import { addStatusCommand } from "./status-command.js";
 
 const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
 
@@ -20,6 +24,10 @@ const exit = (code: number) => {
 };
 
 addDemoCommand(program, exit);
+addAgentCommand(program, exit);
+addExecCommand(program, exit);
+addCredentialProcessCommand(program, exit);
+addStatusCommand(program, exit);
 addSimulateCommand(program, exit);
 
 try {

@@ -1,0 +1,375 @@
+/**
+ * The agent: one Keeper for the host's own identity, one for each assumed role, loaded before the ports open, and the doors
+ * through which they are handed out. This file puts the parts together and takes them apart again; what they do is theirs.
+ */
+
+import { randomBytes } from "node:crypto";
+import { chown, lstat, mkdir, realpath, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { describeError, EvertokenError, InvalidInputError, Secret } from "@evertoken/core";
+import { type CredentialSource, createKeeper, fromDefaultChain, type Keeper } from "@evertoken/credentials";
+import { createImdsClient } from "@evertoken/imds";
+import { AdminEndpoint } from "./admin-endpoint.js";
+import { type AgentFile, writeAgentFile } from "./agent-file.js";
+import { fromAssumedRole } from "./assumed-role.js";
+import { Authorization } from "./authorization.js";
+import { Callers, clientOf } from "./callers.js";
+import { Categories } from "./categories.js";
+import { ContainerEndpoint, type OnIssued, OWN_PATH, rolePath, type ServedRole } from "./container-endpoint.js";
+import type { Handler, Via } from "./exchange.js";
+import { Gate, type Place } from "./gate.js";
+import { ImdsEndpoint } from "./imds-endpoint.js";
+import { Issuer } from "./issuer.js";
+import { AgentLog } from "./log.js";
+import { type AgentConfig, type AgentOptions, type AgentSettings, agentSettings, needRestart } from "./options.js";
+import { type Owner, readPrivateFile, writePrivateFile } from "./private-file.js";
+import { become, resolveUser } from "./privileges.js";
+import { RateLimit } from "./rate-limit.js";
+import { SESSION_KEY_BYTES, SessionTokens } from "./session-tokens.js";
+import { machineId, StateFile } from "./state-file.js";
+import { type AgentStatus, heldStatus } from "./status.js";
+import { Usage } from "./usage.js";
+import { WarmSource } from "./warm-source.js";
+
+export interface Agent {
+  /** `http://127.0.0.1:9820`; the path of the host's own identity is `/v1/credentials`. */
+  readonly containerUrl: string;
+  readonly imdsUrl: string | undefined;
+  readonly adminUrl: string;
+  /** The file with the authorization token of the host's own identity. */
+  readonly tokenFile: string;
+  status(): AgentStatus;
+  /** Puts new authorization tokens into their files; those before stay good for ten minutes. */
+  rotateTokens(): Promise<void>;
+  /**
+   * Applies another configuration: hosts, callers, metadata, readiness, draining. One that is wrong changes nothing, and the
+   * log says so. What cannot change while it runs is named in the log, too.
+   * @param read gives the whole configuration, as `startAgent` was given it.
+   */
+  reload(read: () => Promise<AgentConfig>): Promise<boolean>;
+  /** Takes no more connections, answers what is under way, and ends. Idempotent. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Sockets that somebody opened for the agent, by endpoint: `systemd`'s socket activation. */
+export type HandedSockets = Readonly<Partial<Record<Via, number>>>;
+
+/** The source gave credentials that never end. */
+export class PermanentCredentialsError extends EvertokenError {
+  override readonly code = "PERMANENT_CREDENTIALS";
+}
+
+/** The name of the host's own identity among the roles. */
+const OWN = "default";
+
+/** Retries of the source belong to the Keeper; the log need not have each. */
+const TOLD_AGAIN_MS = 10 * 60_000;
+
+/**
+ * @example
+ * const agent = await startAgent({ port: 9820 });
+ *
+ * @throws InvalidInputError when an option is not what it must be; ListenError when a port is taken;
+ * PermanentCredentialsError when the source gives keys of a user; FileNotPrivateError when others can read its files.
+ */
+export async function startAgent(options: AgentOptions = {}, sockets: HandedSockets = {}): Promise<Agent> {
+  const settings = agentSettings(options);
+  const agent = new HostAgent(settings);
+  try {
+    await agent.open(sockets);
+    return agent;
+  } catch (error) {
+    await agent.close();
+    throw error;
+  }
+}
+
+class HostAgent implements Agent {
+  readonly #log: AgentLog;
+  readonly #usage = new Usage();
+  readonly #callers = new Callers();
+  readonly #startedAt: number;
+  readonly #gates = new Map<Via, Gate>();
+  readonly #roles: ServedRole[] = [];
+  readonly #closers: (() => void)[] = [];
+  #settings: AgentSettings;
+  #categories: Categories | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(settings: AgentSettings) {
+    const { clock, logLevel: level, logTo: destination } = settings;
+    this.#settings = settings;
+    this.#startedAt = clock.now();
+    this.#log = new AgentLog({ clock, level, destination });
+  }
+
+  get containerUrl(): string {
+    return this.#gates.get("container")?.url ?? "";
+  }
+
+  get imdsUrl(): string | undefined {
+    return this.#gates.get("imds")?.url;
+  }
+
+  get adminUrl(): string {
+    return this.#gates.get("admin")?.url ?? "";
+  }
+
+  get tokenFile(): string {
+    return this.#own.authorization.file;
+  }
+
+  async open(sockets: HandedSockets): Promise<void> {
+    const { directory, user } = this.#settings;
+    const owner = user === undefined ? undefined : await resolveUser(user);
+    await mkdir(directory, { recursive: true, mode: 0o755 });
+    if (owner !== undefined) await chown(directory, owner.uid, owner.gid);
+    await this.#load(owner);
+    const sessionTokens = new SessionTokens(
+      await sessionKey(join(directory, "session-key"), owner),
+      this.#settings.clock,
+    );
+    await this.#listen(sockets, sessionTokens);
+    if (owner !== undefined) become(owner);
+    await writeAgentFile(directory, this.#file(), owner);
+    const { accessKeyId, secondsLeft } = this.status().credentials[0] ?? {};
+    this.#log.info("the agent answers", { ...this.#file(), accessKeyId, secondsLeft });
+  }
+
+  status(): AgentStatus {
+    const { readySeconds, clock } = this.#settings;
+    const credentials = this.#roles.map(({ issuer, path }) => heldStatus(issuer, path));
+    const [own] = credentials;
+    return {
+      pid: process.pid,
+      now: clock.now(),
+      startedAt: this.#startedAt,
+      ready: own?.served === true && own.secondsLeft > readySeconds,
+      readySeconds,
+      container: this.containerUrl,
+      imds: this.imdsUrl,
+      socket: this.#gates.get("socket")?.url,
+      admin: this.adminUrl,
+      credentials,
+      answers: this.#usage.answers,
+      clients: this.#usage.clients(),
+      refused: this.#usage.refused(),
+    };
+  }
+
+  async rotateTokens(): Promise<void> {
+    for (const { authorization } of this.#roles) await authorization.rotate();
+    this.#log.info("new authorization tokens; those before are good for ten more minutes");
+  }
+
+  async reload(read: () => Promise<AgentConfig>): Promise<boolean> {
+    let next: AgentSettings;
+    try {
+      next = agentSettings(await read(), "configuration");
+    } catch (error) {
+      this.#log.error("the configuration is refused: the settings stay as they were", { error: describeError(error) });
+      return false;
+    }
+    const restart = needRestart(this.#settings, next);
+    const { allowedHosts, callers, metadata, readySeconds, drainMs } = next;
+    this.#settings = Object.freeze({ ...this.#settings, allowedHosts, callers, metadata, readySeconds, drainMs });
+    for (const gate of this.#gates.values()) gate.apply(this.#gateRules);
+    this.#categories?.allow(metadata);
+    this.#log.info("the configuration is in force", restart.length === 0 ? {} : { needRestart: restart });
+    return true;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  get #own(): ServedRole {
+    const [own] = this.#roles;
+    if (own === undefined)
+      throw new InvalidInputError("agent", [{ field: "roles", message: "expected at least its own" }]);
+    return own;
+  }
+
+  get #gateRules() {
+    const { allowedHosts, callers, limits } = this.#settings;
+    return { allowedHosts, callers, maxConnections: limits.connections };
+  }
+
+  /** Asks all sources once, before anybody can ask us. */
+  async #load(owner: Owner | undefined): Promise<void> {
+    const { clock, random, assumeRoles, source: given, state } = this.#settings;
+    const source = given ?? fromDefaultChain({ clock, random });
+    if (given === undefined) this.#closers.push(() => source.close?.());
+    const warm = state === undefined ? undefined : await this.#warm(source, owner);
+    const own = await this.#serve(OWN, OWN_PATH, warm ?? source, owner);
+    await own.issuer.open();
+    if (own.issuer.holdsPermanent) {
+      throw new PermanentCredentialsError(
+        `${source.name} gives permanent keys, which have no end to judge by and are not handed out: let the agent find a role: of the instance, of a container, by a web identity, or by a profile with role_arn.`,
+      );
+    }
+    if (warm?.answeredFromState === true) own.keeper.refresh().catch(() => {});
+    const assumed = Object.entries(assumeRoles).map(async ([name, arn]) => {
+      const role = await this.#serve(name, rolePath(name), fromAssumedRole(name, arn, own.keeper), owner);
+      await role.issuer.open();
+    });
+    await Promise.all(assumed);
+  }
+
+  async #warm(source: CredentialSource, owner: Owner | undefined): Promise<WarmSource> {
+    const { clock, state } = this.#settings;
+    const { file = "", keyFile = "" } = state ?? {};
+    const key = await stateKey(keyFile);
+    const stateFile = new StateFile({ path: file, key, machine: await machineId(), owner });
+    return new WarmSource({ source, state: stateFile, clock, log: this.#log });
+  }
+
+  async #serve(name: string, path: string, source: CredentialSource, owner: Owner | undefined) {
+    const { clock, random, directory, tokenFileMode: mode, keepTokens: keep } = this.#settings;
+    const keeper = createKeeper({ source, clock, random });
+    this.#closers.push(() => keeper.close());
+    this.#tell(name, keeper);
+    const issuer = new Issuer({ name, keeper, clock, random });
+    this.#closers.push(() => issuer.close());
+    const file = join(directory, name === OWN ? "authorization-token" : `authorization-token.${name}`);
+    const authorization = await Authorization.create({ file, mode, keep, owner, clock });
+    const role = { path, issuer, authorization };
+    this.#roles.push(role);
+    return { ...role, keeper };
+  }
+
+  /** Rotations, and the beginning and end of an outage. */
+  #tell(role: string, keeper: Keeper): void {
+    let toldAt: number | undefined;
+    keeper.on("rotated", ({ generation, accessKeyId, expiresAt }) => {
+      const expires = Number.isFinite(expiresAt) ? new Date(expiresAt).toISOString() : "never";
+      this.#log.info("new credentials", { role, generation, accessKeyId, expires });
+    });
+    keeper.on("refresh", ({ outcome, at, error }) => {
+      const { source, remainingMs } = keeper.status();
+      const secondsLeft = remainingMs === undefined ? undefined : Math.floor(remainingMs / 1000);
+      if (outcome !== "failed") {
+        if (toldAt !== undefined) this.#log.info("the source answers again", { role, source });
+        toldAt = undefined;
+      } else if (toldAt === undefined || at - toldAt >= TOLD_AGAIN_MS) {
+        toldAt = at;
+        this.#log.warn("the source gives no answer", { role, source, secondsLeft, error: describeError(error) });
+      }
+    });
+  }
+
+  async #listen(sockets: HandedSockets, sessionTokens: SessionTokens): Promise<void> {
+    const { host, port, imdsPort, adminHost, adminPort, socket, limits, clock, metadata, metrics } = this.#settings;
+    const wrongTokens = new RateLimit(clock, limits.wrongTokensPerMinute);
+    const container = new ContainerEndpoint(this.#roles, wrongTokens, this.#onIssued);
+    const handleContainer: Handler = (exchange) => container.handle(exchange);
+    await this.#openGate("container", sockets, { host, port }, handleContainer);
+    if (socket !== undefined || sockets.socket !== undefined) {
+      if (socket !== undefined && sockets.socket === undefined) await removeOldSocket(socket);
+      await this.#openGate("socket", sockets, { path: socket ?? "" }, handleContainer);
+    }
+    if (imdsPort !== undefined || sockets.imds !== undefined) {
+      const imds = this.#settings.imds ?? createImdsClient({ clock });
+      if (this.#settings.imds === undefined) this.#closers.push(() => imds.close());
+      this.#categories = new Categories({ imds, clock, allowed: metadata });
+      const endpoint = new ImdsEndpoint({
+        issuer: this.#own.issuer,
+        sessionTokens,
+        categories: this.#categories,
+        misses: new RateLimit(clock, limits.missesPerMinute),
+        onIssued: this.#onIssued,
+      });
+      await this.#openGate("imds", sockets, { host, port: imdsPort ?? 0 }, (exchange) => endpoint.handle(exchange));
+    }
+    const admin = new AdminEndpoint({ status: () => this.status(), metrics });
+    await this.#openGate("admin", sockets, { host: adminHost, port: adminPort }, (exchange) => admin.handle(exchange));
+  }
+
+  async #openGate(via: Via, sockets: HandedSockets, place: Place, handler: Handler): Promise<void> {
+    const { clock, limits } = this.#settings;
+    const fd = sockets[via];
+    const gate = await Gate.open({
+      via,
+      place: fd === undefined ? place : { fd },
+      rules: this.#gateRules,
+      callers: this.#callers,
+      clock,
+      maxHeaderBytes: limits.headerBytes,
+      headersTimeoutMs: limits.requestMs,
+      idleTimeoutMs: limits.idleMs,
+      now: () => this.#own.issuer.sourceNow(),
+      handler,
+      onRefused: (refusal, address, door) => {
+        this.#usage.noteRefused(refusal.kind);
+        this.#log.refused(refusal, address, door);
+      },
+    });
+    this.#gates.set(via, gate);
+  }
+
+  readonly #onIssued: OnIssued = ({ via, caller, request }, role, { generation, accessKeyId, expiresAt }) => {
+    const userAgent = request.headers["user-agent"];
+    this.#usage.note(clientOf(caller), this.#settings.clock.now());
+    this.#log.issued({ caller, userAgent, via, role, generation, accessKeyId, expiresAt });
+  };
+
+  #file(): AgentFile {
+    const roles = this.#roles.map(({ path, issuer, authorization }) => [
+      issuer.name,
+      { path, tokenFile: authorization.file },
+    ]);
+    return {
+      pid: process.pid,
+      container: this.containerUrl,
+      imds: this.imdsUrl,
+      socket: this.#gates.get("socket")?.url,
+      admin: this.adminUrl,
+      roles: Object.fromEntries(roles),
+    };
+  }
+
+  async #close(): Promise<void> {
+    const { drainMs } = this.#settings;
+    await Promise.all([...this.#gates.values()].map((gate) => gate.drain(drainMs)));
+    for (const close of this.#closers.reverse()) close();
+    this.#log.info("the agent has ended");
+    await this.#log.flush();
+  }
+}
+
+/** A socket that an agent left behind when it was killed. What is no socket stays, and listening fails. */
+async function removeOldSocket(path: string): Promise<void> {
+  const old = await lstat(path).catch(() => undefined);
+  if (old?.isSocket() === true) await rm(path);
+}
+
+/** The key of session tokens: made once, kept beside them, so that they survive a restart. */
+async function sessionKey(file: string, owner: Owner | undefined): Promise<Secret> {
+  const kept = (await readPrivateFile(file))?.toString("utf8").trim() ?? "";
+  if (Buffer.from(kept, "base64").length === SESSION_KEY_BYTES) return new Secret(kept);
+  const made = randomBytes(SESSION_KEY_BYTES).toString("base64");
+  await writePrivateFile(file, made, { owner });
+  return new Secret(made);
+}
+
+/** Shorter keys could be guessed. */
+const LEAST_STATE_KEY_BYTES = 16;
+
+async function stateKey(file: string): Promise<Secret> {
+  // Kubernetes mounts secrets as links.
+  const key = await readPrivateFile(await realpath(file).catch(() => file), 0o640);
+  if (key !== undefined && key.length >= LEAST_STATE_KEY_BYTES) return new Secret(key.toString("base64"));
+  const what = key === undefined ? "is not there" : `holds ${key.length} bytes`;
+  throw new InvalidInputError("agent options", [
+    {
+      field: "state.keyFile",
+      message: `${file} ${what}: expected a file of ${LEAST_STATE_KEY_BYTES} random bytes or more`,
+    },
+  ]);
+}

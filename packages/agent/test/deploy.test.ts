@@ -1,0 +1,85 @@
+/** What is under `deploy/`: units that systemd takes, manifests that fit the schemas of Kubernetes, configurations that the agent takes. */
+
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { readConfigFile } from "@evertoken/agent";
+import { DaemonSet } from "kubernetes-models/apps/v1";
+import { NetworkPolicy } from "kubernetes-models/networking.k8s.io/v1";
+import { Namespace, Pod, ServiceAccount } from "kubernetes-models/v1";
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { folder, host } from "./host.js";
+
+const DEPLOY = new URL("../../../deploy/", import.meta.url).pathname;
+
+const read = (path: string) => readFileSync(join(DEPLOY, path), "utf8");
+
+const noSystemd = spawnSync("systemd-analyze", ["--version"]).status !== 0;
+if (noSystemd) console.warn("SKIPPED: systemd-analyze does not run here; install systemd");
+
+describe("deploy/systemd", () => {
+  it.skipIf(noSystemd)("has units that systemd takes without a complaint, with the state file and without", () => {
+    const units = ["evertoken-agent.service", "evertoken-agent.socket"];
+    for (const dropIns of [[], ["evertoken-agent.service.d/state.conf"]]) {
+      const copies = folder();
+      for (const unit of [...units, ...dropIns]) {
+        mkdirSync(dirname(join(copies, unit)), { recursive: true });
+        // The command need not be installed here.
+        writeFileSync(join(copies, unit), read(`systemd/${unit}`).replaceAll("/usr/bin/evertoken", "/bin/true"));
+      }
+
+      const verify = spawnSync("systemd-analyze", ["verify", "--man=no", ...units.map((unit) => join(copies, unit))], {
+        encoding: "utf8",
+      });
+
+      expect(verify.stderr).toBe("");
+      expect(verify.status).toBe(0);
+    }
+  });
+});
+
+describe("deploy/kubernetes", () => {
+  const manifests = { DaemonSet, Namespace, NetworkPolicy, Pod, ServiceAccount };
+  const files = readdirSync(join(DEPLOY, "kubernetes")).filter((name) => !/^(?:kustomization|agent)\.yaml$/.test(name));
+
+  it.each(files)("%s fits the schema of its kind", (name) => {
+    const manifest = parse(read(`kubernetes/${name}`));
+    const Kind = manifests[manifest.kind as keyof typeof manifests];
+
+    expect(Kind, `no schema is known here for ${manifest.kind}`).toBeDefined();
+    new Kind(manifest).validate();
+  });
+
+  it("is checked by schemas that do find what is wrong", () => {
+    const manifest = parse(read("kubernetes/daemonset.yaml"));
+    manifest.spec.template.spec.containers[0].ports[0].containerPort = "9820";
+
+    expect(() => new DaemonSet(manifest).validate()).toThrow(/containerPort/);
+  });
+
+  it("names what it refers to", () => {
+    const { resources, configMapGenerator, images } = parse(read("kubernetes/kustomization.yaml"));
+    const { spec } = parse(read("kubernetes/daemonset.yaml")).spec.template;
+    const [agent] = spec.containers;
+
+    for (const resource of resources) expect(files).toContain(resource);
+    const { name } = spec.volumes.find((volume: { configMap?: object }) => volume.configMap !== undefined).configMap;
+    expect(configMapGenerator.map((generated: { name: string }) => generated.name)).toContain(name);
+    expect(images.map((image: { name: string }) => image.name)).toContain(agent.image);
+    const ports = agent.ports.map((port: { name: string }) => port.name);
+    for (const probe of [agent.startupProbe, agent.livenessProbe, agent.readinessProbe]) {
+      expect(ports).toContain(probe.httpGet.port);
+    }
+  });
+});
+
+describe("the configuration in", () => {
+  it.each(["systemd/agent.yaml", "kubernetes/agent.yaml"])("deploy/%s is one that the agent takes", async (path) => {
+    const { agent } = await host();
+
+    expect(await agent.reload(() => readConfigFile(join(DEPLOY, path)))).toBe(true);
+    expect(agent.status().readySeconds).toBe(900);
+    await agent.reload(async () => ({ drainMs: 0 }));
+  });
+});
