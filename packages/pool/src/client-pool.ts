@@ -7,7 +7,16 @@
  */
 
 import { ClosedError, createEvents, type EventSource, settlesWithin } from "@evertoken/core";
-import type { AwsClient, CommandOf, InputOf, OutputOf, SendOptions } from "./aws-types.js";
+import type { Keeper } from "@evertoken/credentials";
+import {
+  type AwsClient,
+  type CommandOf,
+  type InputOf,
+  type OutputOf,
+  operationOf,
+  type SendOptions,
+  serviceOf,
+} from "./aws-types.js";
 import { type Choose, chooser } from "./choice.js";
 import { Crew } from "./crew.js";
 import { Health } from "./health.js";
@@ -16,6 +25,7 @@ import type { Member, MemberCounts, MemberStats } from "./member.js";
 import { type ClientPoolOptions, type ClientPoolSettings, clientPoolSettings, closeSettings } from "./options.js";
 import { outcomeOf } from "./outlier.js";
 import type { PoolEvents } from "./pool-events.js";
+import { optionsCarrying, type RequestUnderWay } from "./request.js";
 import { WaitingLine } from "./waiting-line.js";
 
 /** Of the whole pool, those members included that are gone. */
@@ -24,6 +34,8 @@ export interface ClientPoolStats extends MemberCounts {
   readonly size: number;
   /** How many have been created since the start. */
   readonly created: number;
+  /** How many get no more requests and have some under way. */
+  readonly leaving: number;
   /** How many have been replaced or let go since the start. */
   readonly retired: number;
   /** Times a client was kept from requests because it failed where the others did not. */
@@ -48,6 +60,8 @@ export interface LeaseOptions {
 }
 
 export interface ClientPool<C extends AwsClient> extends EventSource<PoolEvents> {
+  /** Keeps the credentials of its clients. */
+  readonly keeper: Keeper;
   /**
    * Sends a command through one of the clients, as that client's own `send` would. `abortSignal` ends it while it
    * waits, while it is under way, and between a refusal and its replay.
@@ -116,7 +130,13 @@ class SharedClientPool<C extends AwsClient> implements ClientPool<C> {
     command: CommandOf<C, Input, Output>,
     options?: SendOptions,
   ): Promise<Output> {
-    return this.lease((client) => client.send(command as never, options as never) as Promise<Output>, options);
+    return this.#events.isHeard("request")
+      ? this.#sendAndTell(command, options)
+      : this.lease((client) => client.send(command as never, options as never) as Promise<Output>, options);
+  }
+
+  get keeper(): Keeper {
+    return this.#settings.keeper;
   }
 
   async lease<T>(work: (client: C) => T | Promise<T>, { abortSignal }: LeaseOptions = {}): Promise<T> {
@@ -139,14 +159,16 @@ class SharedClientPool<C extends AwsClient> implements ClientPool<C> {
   }
 
   stats(): ClientPoolStats {
+    const now = this.#settings.clock.monotonic();
     return Object.freeze({
       size: this.#settings.size,
       created: this.#crew.created,
+      leaving: this.#crew.leaving,
       inFlight: this.#inFlight,
       queued: this.#line.length,
       ...this.#counts,
       latency: this.#latency.stats(),
-      members: this.#crew.members.map((member) => member.stats()),
+      members: this.#crew.members.map((member) => member.stats(now)),
     });
   }
 
@@ -162,6 +184,26 @@ class SharedClientPool<C extends AwsClient> implements ClientPool<C> {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #sendAndTell<Output>(command: object, options: SendOptions | undefined): Promise<Output> {
+    const { network } = this.#settings.clock;
+    const askedAt = network.monotonic();
+    const request: RequestUnderWay = { service: undefined, lane: "sdk" };
+    const told = optionsCarrying(options, request);
+    let error: unknown;
+    try {
+      return await this.lease((client) => {
+        request.service = serviceOf(client);
+        return client.send(command as never, told as never) as Promise<Output>;
+      }, options);
+    } catch (thrown) {
+      error = thrown ?? new Error("no reason given");
+      throw thrown;
+    } finally {
+      const durationMs = network.monotonic() - askedAt;
+      this.#events.emit("request", { ...request, operation: operationOf(command), durationMs, error });
+    }
   }
 
   /** Undefined when every client is at its bound. */
