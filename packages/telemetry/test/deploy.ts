@@ -16,11 +16,11 @@ interface Rule {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-interface RuleFile {
+export interface RuleFile {
   readonly groups: readonly { readonly name: string; readonly rules: readonly Rule[] }[];
 }
 
-const RULES: RuleFile = parse(textOf("deploy/prometheus/evertoken.rules.yaml"));
+export const RULES: RuleFile = parse(textOf("deploy/prometheus/evertoken.rules.yaml"));
 export const ALERTS = RULES.groups.flatMap(({ rules }) => rules);
 
 /** Labels that Prometheus puts on what it scrapes. */
