@@ -139,23 +139,8 @@ class SharedClientPool<C extends AwsClient> implements ClientPool<C> {
     return this.#settings.keeper;
   }
 
-  async lease<T>(work: (client: C) => T | Promise<T>, { abortSignal }: LeaseOptions = {}): Promise<T> {
-    if (this.#closing !== undefined) throw new ClosedError("this pool is closed: create another one");
-    const signal = abortSignal instanceof AbortSignal ? abortSignal : undefined;
-    signal?.throwIfAborted();
-    const { network } = this.#settings.clock;
-    const askedAt = network.monotonic();
-    // Whoever comes while others wait stands behind them.
-    const free = this.#line.length === 0 ? this.#free() : undefined;
-    const member = free === undefined ? await this.#line.join(signal) : this.#begin(free);
-    try {
-      const result = await work(member.client);
-      this.#end(member, undefined, network.monotonic() - askedAt);
-      return result;
-    } catch (error) {
-      this.#end(member, error ?? new Error("no reason given"), network.monotonic() - askedAt);
-      throw error;
-    }
+  lease<T>(work: (client: C) => T | Promise<T>, { abortSignal }: LeaseOptions = {}): Promise<T> {
+    return this.#serve(work, abortSignal, undefined);
   }
 
   stats(): ClientPoolStats {
@@ -186,23 +171,41 @@ class SharedClientPool<C extends AwsClient> implements ClientPool<C> {
     return this.close();
   }
 
-  async #sendAndTell<Output>(command: object, options: SendOptions | undefined): Promise<Output> {
+  #sendAndTell<Output>(command: object, options: SendOptions | undefined): Promise<Output> {
+    const request: RequestUnderWay = { operation: operationOf(command), service: undefined, lane: "sdk" };
+    const told = optionsCarrying(options, request);
+    const work = (client: C) => {
+      request.service = serviceOf(client);
+      return client.send(command as never, told as never) as Promise<Output>;
+    };
+    return this.#serve(work, options?.abortSignal, request);
+  }
+
+  /** @param request is told of at its end. */
+  async #serve<T>(
+    work: (client: C) => T | Promise<T>,
+    abortSignal: SendOptions["abortSignal"],
+    request: RequestUnderWay | undefined,
+  ): Promise<T> {
+    if (this.#closing !== undefined) throw new ClosedError("this pool is closed: create another one");
+    const signal = abortSignal instanceof AbortSignal ? abortSignal : undefined;
+    signal?.throwIfAborted();
     const { network } = this.#settings.clock;
     const askedAt = network.monotonic();
-    const request: RequestUnderWay = { service: undefined, lane: "sdk" };
-    const told = optionsCarrying(options, request);
+    let member: Member<C> | undefined;
     let error: unknown;
     try {
-      return await this.lease((client) => {
-        request.service = serviceOf(client);
-        return client.send(command as never, told as never) as Promise<Output>;
-      }, options);
+      // Whoever comes while others wait stands behind them.
+      const free = this.#line.length === 0 ? this.#free() : undefined;
+      member = free === undefined ? await this.#line.join(signal) : this.#begin(free);
+      return await work(member.client);
     } catch (thrown) {
       error = thrown ?? new Error("no reason given");
       throw thrown;
     } finally {
       const durationMs = network.monotonic() - askedAt;
-      this.#events.emit("request", { ...request, operation: operationOf(command), durationMs, error });
+      if (member !== undefined) this.#end(member, error, durationMs);
+      if (request !== undefined) this.#events.emit("request", { ...request, durationMs, error });
     }
   }
 

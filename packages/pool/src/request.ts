@@ -21,6 +21,7 @@ export interface PoolRequest {
 
 /** What is known of it on its way. */
 export interface RequestUnderWay {
+  readonly operation: string;
   service: string | undefined;
   lane: string;
 }
@@ -29,7 +30,7 @@ const REQUEST = Symbol("evertoken.request");
 
 /** Options for a client's `send` with the request among them. */
 export function optionsCarrying(options: SendOptions | undefined, request: RequestUnderWay): SendOptions {
-  return { ...options, [REQUEST]: request } as SendOptions;
+  return (options === undefined ? { [REQUEST]: request } : { ...options, [REQUEST]: request }) as SendOptions;
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import type { AwsClient, ClientPool, PoolRequest } from "@evertoken/pool";
 import type { Attributes } from "@opentelemetry/api";
+import { Batch } from "./batch.js";
 import type { Instrumentation } from "./instruments.js";
 import { FewNames, isAboutClock, replayReason } from "./labels.js";
 
@@ -15,8 +16,9 @@ export function measurePool(pool: AnyPool, { meters, spans, name }: Instrumentat
     // So that the first one is a rise from zero, not a series that begins at one.
     for (const outcome of ["replayed", "surfaced"]) staleAnswers.add(0, { pool: name, service, outcome });
   });
+  const durations = new Batch((seconds, of) => requestDuration.record(seconds, of));
   const stops = [
-    pool.on("request", (request) => requestDuration.record(request.durationMs / 1000, labels.of(request))),
+    pool.on("request", (request) => durations.add(request.durationMs / 1000, labels.of(request))),
     pool.on("replayed", ({ service, reason }) => {
       const known = labels.service(service);
       replays.add(1, { pool: name, service: known, reason: replayReason(reason) });
@@ -28,6 +30,8 @@ export function measurePool(pool: AnyPool, { meters, spans, name }: Instrumentat
     pool.on("replayEnded", (replay) => spans.replay(replay, name)),
     pool.on("ejected", ({ reason }) => ejections.add(1, { pool: name, reason })),
     meters.readGauges(["members", "membersLimit", "inFlight", "queued"], (tell) => {
+      // Gauges are read first, so what is recorded here is still part of the same collection.
+      durations.record();
       const { size, leaving, inFlight, queued, members } = pool.stats();
       const ejected = members.filter(({ isEjected }) => isEjected).length;
       tell("members", members.length - ejected, { pool: name, state: "ready" });
@@ -40,6 +44,7 @@ export function measurePool(pool: AnyPool, { meters, spans, name }: Instrumentat
   ];
   return () => {
     for (const stop of stops) stop();
+    durations.record();
   };
 }
 
