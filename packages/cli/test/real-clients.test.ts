@@ -1,10 +1,11 @@
-import { execFile, spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { isMissing } from "../../../tools/real-tool.js";
 import { evertoken } from "./command.js";
 
 /**
@@ -18,17 +19,7 @@ const PYTHON = "/usr/bin/python3";
 const MIB = 1 << 20;
 const SIZES = { empty: 0, byte: 1, "5MiB": 5 * MIB, "40MiB": 40 * MIB };
 
-/** The suite runs on several versions of Node.js; other people's clients do not change between them. */
-const testedAlready = process.env.EVERTOKEN_REAL_CLIENTS === "tested";
-
-function isMissing(tool: string, ...args: string[]): boolean {
-  if (testedAlready) return true;
-  const missing = spawnSync(tool, args).status !== 0;
-  if (missing && process.env.CI === "true")
-    throw new Error(`${tool} ${args.join(" ")} does not run, and in CI it must`);
-  if (missing) console.warn(`SKIPPED: ${tool} ${args.join(" ")} does not run here; install awscli and python3-boto3`);
-  return missing;
-}
+const CLIENTS = "awscli and python3-boto3";
 
 const work = mkdtempSync(join(tmpdir(), "evertoken-clients-"));
 beforeAll(() => {
@@ -52,7 +43,7 @@ async function instance() {
 const sameAsWritten = (name: string, path: string) => readFileSync(path).equals(readFileSync(join(work, name)));
 
 describe("the AWS CLI", { timeout: 120_000 }, () => {
-  it.skipIf(isMissing("aws", "--version"))(
+  it.skipIf(isMissing(CLIENTS, "aws", "--version"))(
     "copies files up, lists them and copies them down, byte for byte",
     async () => {
       const { env, s3Url, simulate } = await instance();
@@ -74,7 +65,7 @@ describe("the AWS CLI", { timeout: 120_000 }, () => {
 });
 
 describe("boto3", { timeout: 120_000 }, () => {
-  it.skipIf(isMissing(PYTHON, "-c", "import boto3"))("does the same", async () => {
+  it.skipIf(isMissing(CLIENTS, PYTHON, "-c", "import boto3"))("does the same", async () => {
     const { env, s3Url, simulate } = await instance();
     const script = join(work, "transfer.py");
     writeFileSync(
@@ -100,7 +91,7 @@ print(json.dumps({o["Key"]: o["Size"] for page in pages for o in page["Contents"
     expect(simulate.printed()).toContain('"operation":"UploadPart"');
   });
 
-  it.skipIf(isMissing(PYTHON, "-c", "import boto3"))(
+  it.skipIf(isMissing(CLIENTS, PYTHON, "-c", "import boto3"))(
     "is refused as on AWS with credentials that this IMDS never issued",
     async () => {
       const { env, s3Url } = await instance();

@@ -13,11 +13,14 @@ export interface EventSource<M> {
 
 export interface Events<M> extends EventSource<M> {
   emit<K extends keyof M>(event: K, carried: M[K]): void;
+  /** Whether anybody listens: asked before telling of what is costly to find out. */
+  isHeard(event: keyof M): boolean;
 }
 
 export function createEvents<M>(): Events<M> {
   const listeners = new Map<keyof M, Set<Listener<never>>>();
   return {
+    isHeard: (event) => (listeners.get(event)?.size ?? 0) > 0,
     on(event, listener) {
       const heard = listeners.get(event) ?? new Set();
       listeners.set(event, heard);

@@ -97,6 +97,17 @@ describe("events", () => {
     expect(heard).toEqual(["a one", "b one", "b two"]);
   });
 
+  it("say whether anybody listens", () => {
+    const events = createEvents<{ said: string; sung: string }>();
+    expect(events.isHeard("said")).toBe(false);
+
+    const stop = events.on("said", () => {});
+
+    expect([events.isHeard("said"), events.isHeard("sung")]).toEqual([true, false]);
+    stop();
+    expect(events.isHeard("said")).toBe(false);
+  });
+
   it("go on when a listener throws, and the process is warned", async () => {
     const events = createEvents<{ said: string }>();
     const heard: string[] = [];

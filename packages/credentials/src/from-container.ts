@@ -64,6 +64,7 @@ export function fromContainer(options: ContainerOptions = {}): CredentialSource 
   const path = `${url.pathname}${url.search}`;
   return {
     name,
+    kind: "container",
     watchable: true,
     close: () => http.close(),
     async load({ signal, attempts = ATTEMPTS }: LoadRequest) {

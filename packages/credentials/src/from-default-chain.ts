@@ -8,13 +8,13 @@
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { type Clock, describeError, type Random } from "@evertoken/core";
+import { type Clock, createEvents, describeError, type EventSource, type Random } from "@evertoken/core";
 import { CredentialsUnavailableError } from "./errors.js";
 import { fromContainer, hasContainerEndpoint } from "./from-container.js";
 import { fromEnvironment, hasEnvironmentCredentials } from "./from-environment.js";
 import { fromImds } from "./from-imds.js";
 import { fromSharedConfig, fromWebIdentity } from "./from-sdk.js";
-import type { CredentialSource, Loaded, LoadRequest } from "./source.js";
+import type { CredentialSource, Loaded, LoadRequest, SourceEvents, SourceKind } from "./source.js";
 
 export interface DefaultChainOptions {
   /** The profile of the shared config files. Environment: `AWS_PROFILE`. With one named, the environment's keys are passed over. */
@@ -39,6 +39,7 @@ export function fromDefaultChain(options: DefaultChainOptions = {}): CredentialS
 
 class DefaultChain implements CredentialSource {
   readonly #links: readonly Link[];
+  readonly #events = createEvents<SourceEvents>();
   #found: CredentialSource | undefined;
 
   constructor(links: readonly Link[]) {
@@ -48,6 +49,12 @@ class DefaultChain implements CredentialSource {
   get name(): string {
     return this.#found?.name ?? "the default chain";
   }
+
+  get kind(): SourceKind | undefined {
+    return this.#found?.kind;
+  }
+
+  readonly on: EventSource<SourceEvents>["on"] = this.#events.on;
 
   get watchable(): boolean {
     return this.#found?.watchable ?? false;
@@ -72,6 +79,7 @@ class DefaultChain implements CredentialSource {
       let source: CredentialSource | undefined;
       try {
         source = create();
+        source.on?.("imdsRequest", (request) => this.#events.emit("imdsRequest", request));
         const loaded = await source.load(request);
         this.#found = source;
         return loaded;

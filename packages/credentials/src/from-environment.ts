@@ -16,6 +16,7 @@ export function hasEnvironmentCredentials(environment: NodeJS.ProcessEnv): boole
 export function fromEnvironment(environment: NodeJS.ProcessEnv = process.env): CredentialSource {
   return {
     name: "the environment (AWS_ACCESS_KEY_ID)",
+    kind: "environment",
     watchable: false,
     async load() {
       const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = environment;

@@ -14,7 +14,9 @@ export function fromImds(options: ImdsOptions = {}): CredentialSource {
     get name() {
       return `IMDS at ${client.endpoint}`;
     },
+    kind: "imds",
     watchable: true,
+    on: (_, listener) => client.on("request", listener),
     load: async (request) => ({
       // Even when they have run out: the Keeper has nothing better then, and goes on asking.
       credentials: await client.credentials({ ...request, allowExpired: true }),

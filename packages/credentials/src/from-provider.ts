@@ -19,6 +19,7 @@ export type AwsSdkProvider = Credentials | ((...options: never[]) => Promise<Cre
 export function fromProvider(provider: AwsSdkProvider, { name = "the given provider" } = {}): CredentialSource {
   return {
     name,
+    kind: "provider",
     watchable: false,
     load: async () => ({ credentials: typeof provider === "function" ? await ask(provider) : provider }),
   };

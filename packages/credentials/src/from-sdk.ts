@@ -4,13 +4,14 @@
  */
 
 import { type AwsSdkProvider, fromProvider } from "./from-provider.js";
-import type { CredentialSource } from "./source.js";
+import type { CredentialSource, SourceKind } from "./source.js";
 
 type Providers = typeof import("@aws-sdk/credential-providers");
 
-function fromSdk(name: string, choose: (providers: Providers) => AwsSdkProvider): CredentialSource {
+function fromSdk(kind: SourceKind, name: string, choose: (providers: Providers) => AwsSdkProvider): CredentialSource {
   return {
     name,
+    kind,
     watchable: false,
     async load(request) {
       const provider = choose(await import("@aws-sdk/credential-providers"));
@@ -33,7 +34,7 @@ export function fromSharedConfig({
   profile = process.env.AWS_PROFILE || "default",
 }: SharedConfigOptions = {}): CredentialSource {
   // The files may have been changed since they were read: without `ignoreCache` the SDK reads them once a process.
-  return fromSdk(`profile ${profile} of the shared config files`, ({ fromIni }) =>
+  return fromSdk("shared-config", `profile ${profile} of the shared config files`, ({ fromIni }) =>
     fromIni({ profile, ignoreCache: true }),
   );
 }
@@ -44,5 +45,7 @@ export function fromSharedConfig({
  * @see https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html
  */
 export function fromWebIdentity(): CredentialSource {
-  return fromSdk("the web identity in AWS_WEB_IDENTITY_TOKEN_FILE", ({ fromTokenFile }) => fromTokenFile());
+  return fromSdk("web-identity", "the web identity in AWS_WEB_IDENTITY_TOKEN_FILE", ({ fromTokenFile }) =>
+    fromTokenFile(),
+  );
 }

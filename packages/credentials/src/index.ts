@@ -23,4 +23,4 @@ export {
 export type { KeeperOptions } from "./options.js";
 export type { KeeperState } from "./policy.js";
 export type { Refusal } from "./refusals.js";
-export type { CredentialSource, Credentials, Loaded, LoadRequest } from "./source.js";
+export type { CredentialSource, Credentials, Loaded, LoadRequest, SourceEvents, SourceKind } from "./source.js";

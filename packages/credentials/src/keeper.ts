@@ -10,6 +10,7 @@ import { type KeeperOptions, keeperSettings } from "./options.js";
 import type { KeeperState } from "./policy.js";
 import type { Refusal } from "./refusals.js";
 import { SingleSourceKeeper } from "./single-source-keeper.js";
+import type { SourceEvents, SourceKind } from "./source.js";
 
 /** Why the source was asked: the state that wanted it, or a caller of `refresh()`. */
 export type RefreshTrigger = KeeperState | "requested";
@@ -30,7 +31,7 @@ export interface Refresh {
   readonly error?: unknown;
 }
 
-export type KeeperEvents = {
+export type KeeperEvents = SourceEvents & {
   /** The source was asked and has answered, or failed to. */
   refresh: Refresh;
   /** Other credentials than before are held now. */
@@ -44,6 +45,8 @@ export type KeeperEvents = {
 export interface KeeperStatus {
   readonly state: KeeperState;
   readonly source: string;
+  /** Undefined for a source of one's own, and while the default chain has not found any. */
+  readonly sourceKind: SourceKind | undefined;
   readonly generation: number;
   readonly accessKeyId: string | undefined;
   readonly roleName: string | undefined;

@@ -4,6 +4,7 @@
  * beyond that. Timers never keep a process alive.
  */
 
+import { AsyncResource } from "node:async_hooks";
 import { type Events, settlesWithin, type Timer } from "@evertoken/core";
 import type { Holding } from "./holding.js";
 import type { KeeperEvents, Refresh, RefreshTrigger } from "./keeper.js";
@@ -23,6 +24,8 @@ export class Refresher {
   readonly #holding: Holding;
   readonly #told: Told;
   readonly #ending = new AbortController();
+  /** A timer's refresh is nobody's: it must not count as part of, or hold on to, the request that once planned it. */
+  readonly #background = new AsyncResource("EvertokenRefresh");
   #flight: Promise<void> | undefined;
   #last: Refresh | undefined;
   #nextOutcome = announcement();
@@ -169,7 +172,9 @@ export class Refresher {
     if (delay === Number.POSITIVE_INFINITY) return;
     // Where callers wait for the outcome, the pause belongs to the network's time, like the waiting.
     const pauses = state === "mandatory" || state === "rejected" ? clock.network : clock;
-    this.#timer = pauses.setTimer(delay, () => void this.ask(this.#holding.state));
+    this.#timer = this.#background.runInAsyncScope(() =>
+      pauses.setTimer(delay, () => this.#background.runInAsyncScope(() => void this.ask(this.#holding.state))),
+    );
   }
 }
 

@@ -34,6 +34,8 @@ export class SingleSourceKeeper implements Keeper {
   /** The refresh since which callers have been told that they go on with expired credentials. */
   #warnedSince: Refresh | undefined;
 
+  readonly #stopRelaying: (() => void) | undefined;
+
   readonly provider: Provider = Object.assign(
     (options?: ProviderOptions): Promise<Identity> => {
       const { held } = this.#holding;
@@ -49,6 +51,7 @@ export class SingleSourceKeeper implements Keeper {
     this.#settings = settings;
     this.#holding = new Holding(settings);
     this.#refresher = new Refresher(settings, this.#holding, { events: this.#events, story: this.#story });
+    this.#stopRelaying = settings.source.on?.("imdsRequest", (request) => this.#events.emit("imdsRequest", request));
   }
 
   on<K extends keyof KeeperEvents>(event: K, listener: (carried: KeeperEvents[K]) => void): () => void {
@@ -77,6 +80,7 @@ export class SingleSourceKeeper implements Keeper {
     return Object.freeze({
       state,
       source: this.#settings.source.name,
+      sourceKind: this.#settings.source.kind,
       generation: held?.generation ?? 0,
       accessKeyId: held?.identity.accessKeyId,
       roleName: held?.roleName,
@@ -118,6 +122,7 @@ export class SingleSourceKeeper implements Keeper {
 
   close(): void {
     this.#refresher.close(new ClosedError("this Keeper is closed: create another one"));
+    this.#stopRelaying?.();
     if (this.#settings.ownsSource) this.#settings.source.close?.();
   }
 

@@ -2,7 +2,8 @@
  * Where credentials come from, as the Keeper sees it: something that can be asked again.
  */
 
-import { InvalidInputError } from "@evertoken/core";
+import { type EventSource, InvalidInputError } from "@evertoken/core";
+import type { ImdsEvents } from "@evertoken/imds";
 
 /** Temporary or permanent credentials in the shape that every AWS SDK v3 provider gives. */
 export interface Credentials {
@@ -29,13 +30,25 @@ export interface LoadRequest {
   readonly attempts?: number | undefined;
 }
 
+/** Where credentials come from, in one word of a short list: for figures, which a name with an address does not suit. */
+export type SourceKind = "imds" | "container" | "environment" | "shared-config" | "web-identity" | "provider";
+
+export type SourceEvents = {
+  /** It asked IMDS, which answered, or did not. */
+  imdsRequest: ImdsEvents["request"];
+};
+
 export interface CredentialSource {
   /** For messages and status: `IMDS at http://169.254.169.254`. */
   readonly name: string;
+  /** Absent for a source of one's own, and while the default chain has not found any. */
+  readonly kind?: SourceKind | undefined;
   /** Whether asking again is so cheap that it may be done every few minutes, long before the end. */
   readonly watchable: boolean;
   /** Asks for the credentials of now; never from a cache of its own. */
   load(request: LoadRequest): Promise<Loaded>;
+  /** What it tells of, if it tells of anything. */
+  readonly on?: EventSource<SourceEvents>["on"];
   close?(): void;
 }
 

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { inspect } from "node:util";
 import { ClosedError, InvalidInputError } from "@evertoken/core";
 import {
@@ -602,6 +603,7 @@ describe("the status of a keeper", () => {
     expect(keeper.status()).toEqual({
       state: "fresh",
       source: "the scripted source",
+      sourceKind: undefined,
       generation: 1,
       accessKeyId: "A1",
       roleName: "app",
@@ -612,6 +614,23 @@ describe("the status of a keeper", () => {
       skewMs: 2000,
       lastRefresh: { at: NOON, trigger: "empty", outcome: "rotated", durationMs: 0 },
     });
+  });
+});
+
+describe("a keeper and the context of its callers", () => {
+  it("refreshes by itself outside of the request that once asked it, which it does not hold on to", async () => {
+    const { keeper, source, clock } = keeperAtNoon();
+    const context = new AsyncLocalStorage<string>();
+    const asked: unknown[] = [];
+    source.answer = () => {
+      asked.push(context.getStore());
+      return credentials("A1", NOON + 6 * HOUR);
+    };
+
+    await context.run("the request", () => keeper.provider());
+    await context.run("who moves the clock", () => clock.advance(6 * MINUTE));
+
+    expect(asked).toEqual(["the request", undefined]);
   });
 });
 

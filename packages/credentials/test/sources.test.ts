@@ -492,7 +492,49 @@ describe("the default chain", () => {
   });
 });
 
+describe("a source that asks IMDS", () => {
+  it.each([
+    ["by itself", (endpoint: string) => fromImds({ endpoint })],
+    ["by the default chain", () => fromDefaultChain()],
+  ])("%s lets its Keeper tell of each request, until the Keeper is closed", async (_, make) => {
+    const simulator = await startSimulator();
+    environment(simulator.environment());
+    const source = make(simulator.imdsUrl);
+    const keeper = createKeeper({ source });
+    onTestFinished(async () => {
+      keeper.close();
+      source.close?.();
+      await simulator.close();
+    });
+    const paths: string[] = [];
+    keeper.on("imdsRequest", ({ path }) => paths.push(path));
+
+    await keeper.provider();
+
+    const role = "/latest/meta-data/iam/security-credentials-extended/";
+    expect(paths).toEqual(["/latest/api/token", role, `${role}evertoken-role`]);
+    expect(keeper.status().sourceKind).toBe("imds");
+    keeper.close();
+    await load(source);
+    expect(paths).toHaveLength(3);
+  });
+});
+
 describe("each source", () => {
+  it("says of what kind it is", () => {
+    const kinds = [
+      fromImds(),
+      fromContainer({ environment: { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: "/x" } }),
+      fromEnvironment({}),
+      fromSharedConfig(),
+      fromWebIdentity(),
+      fromProvider(async () => DOCUMENT as never),
+      fromDefaultChain(),
+    ].map(({ kind }) => kind);
+
+    expect(kinds).toEqual(["imds", "container", "environment", "shared-config", "web-identity", "provider", undefined]);
+  });
+
   it("tells whether it may be watched cheaply", () => {
     expect(fromImds().watchable).toBe(true);
     expect(fromContainer({ environment: { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: "/x" } }).watchable).toBe(true);

@@ -6,5 +6,5 @@ export type { ImdsOptions } from "./options.js";
 export { imdsProtocol } from "./protocol.js";
 export { limitImdsRequests } from "./request-budget.js";
 export type { CredentialsOptions, GetOptions, ImdsCredentials } from "./role-credentials.js";
-export type { ImdsEvents } from "./session.js";
+export type { ImdsEvents, RequestFailure } from "./session.js";
 export type { WatchOptions } from "./watch.js";

@@ -31,6 +31,11 @@ export class SessionTokenHolder {
     this.#clock = clock;
   }
 
+  /** Until when the token held is good, in epoch milliseconds. */
+  get expiresAt(): number | undefined {
+    return this.#held?.expiresAt;
+  }
+
   /** @param ask makes the token request; used only when a new token is needed and none is on its way. */
   async get(ask: () => Promise<GrantedToken>): Promise<Secret> {
     const held = this.#held;

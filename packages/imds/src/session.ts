@@ -13,6 +13,7 @@ import {
   createEvents,
   type EventSource,
   measureSkew,
+  NoAnswerInTime,
   Secret,
   type SmallAnswer,
   SmallHttpClient,
@@ -36,9 +37,21 @@ export type ImdsEvents = {
     readonly path: string;
     /** Undefined when there was no answer. */
     readonly status: number | undefined;
+    /** Why there was none. */
+    readonly failure: RequestFailure | undefined;
     readonly durationMs: number;
+    /** Until when the session token held is good, in epoch milliseconds; undefined while none is held. */
+    readonly sessionTokenExpiresAt: number | undefined;
   };
 };
+
+/**
+ * - `timeout`: nothing came in time.
+ * - `connection`: it could not be made, or broke.
+ * - `unreadable`: something came that is no answer of IMDS.
+ * - `aborted`: whoever asked gave up.
+ */
+export type RequestFailure = "timeout" | "connection" | "unreadable" | "aborted";
 
 /** What follows from the settings, once they are complete. */
 interface Line {
@@ -194,22 +207,33 @@ export class Session implements EventSource<ImdsEvents> {
     });
   }
 
-  async #exchange({ settings, transport }: Line, exchange: SmallRequest): Promise<SmallAnswer> {
+  async #exchange({ settings, transport, sessionToken }: Line, exchange: SmallRequest): Promise<SmallAnswer> {
     const { clock } = settings;
     const { method, path } = exchange;
     await requestBudget(clock).take(exchange.signal);
     const sentAt = clock.now();
     const startedAt = clock.network.monotonic();
     let status: number | undefined;
+    let failure: RequestFailure | undefined;
     try {
       const answer = await transport.exchange(exchange);
       status = answer.status;
       this.#skewMs = measureSkew(answer.headers.date, sentAt, clock.now()) ?? this.#skewMs;
       return answer;
+    } catch (error) {
+      failure = exchange.signal?.aborted ? "aborted" : failureOf(error);
+      throw error;
     } finally {
-      this.#events.emit("request", { method, path, status, durationMs: clock.network.monotonic() - startedAt });
+      const durationMs = clock.network.monotonic() - startedAt;
+      const sessionTokenExpiresAt = sessionToken.expiresAt;
+      this.#events.emit("request", { method, path, status, failure, durationMs, sessionTokenExpiresAt });
     }
   }
+}
+
+function failureOf(error: unknown): RequestFailure {
+  if (error instanceof NoAnswerInTime) return "timeout";
+  return error instanceof UnreadableAnswer ? "unreadable" : "connection";
 }
 
 function attemptOf(settings: ImdsSettings, exchange: SmallRequest, attempts = settings.attempts): AttemptOptions {

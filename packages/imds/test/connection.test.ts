@@ -6,7 +6,7 @@ import { networkInterfaces } from "node:os";
 import { ClosedError, InvalidInputError, VirtualClock } from "@evertoken/core";
 import { limitImdsRequests } from "@evertoken/imds";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { client, failure, ID, imdsServer } from "./imds-server.js";
+import { client, failure, ID, imdsServer, type Respond } from "./imds-server.js";
 
 describe("the budget of a process", () => {
   it("lets all its clients together send fifty requests a second, the first fifty at once", async () => {
@@ -223,5 +223,36 @@ import { createServer } from "node:http";
       ["PUT", "/latest/api/token", 200],
       ["GET", ID, 200],
     ]);
+  });
+
+  it("is told of with the end of the session token held", async () => {
+    const server = await imdsServer({ [`GET ${ID}`]: "i-1" });
+    const clock = new VirtualClock();
+    const imds = client(server.endpoint, { clock, tokenTtlSeconds: 600 });
+    const ends: unknown[] = [];
+    imds.on("request", ({ sessionTokenExpiresAt }) => ends.push(sessionTokenExpiresAt));
+
+    await imds.get(ID);
+
+    expect(ends).toEqual([undefined, clock.now() + 600_000]);
+  });
+
+  it("is told of with the reason why there was no answer", async () => {
+    const failures: unknown[] = [];
+    const ask = async (respond: Respond, signal?: AbortSignal) => {
+      const server = await imdsServer({ [`GET ${ID}`]: respond });
+      const imds = client(server.endpoint, { timeoutMs: 50, attempts: 1 });
+      imds.on("request", ({ method, failure }) => method === "GET" && failures.push(failure));
+      await imds.get(ID, { signal }).catch(() => {});
+    };
+    const abort = new AbortController();
+
+    await ask((_, outgoing) => outgoing.end("i-1"));
+    await ask(() => {});
+    await ask((incoming) => incoming.socket.destroy());
+    await ask((_, outgoing) => outgoing.end(Buffer.from([0xff])));
+    await ask(() => abort.abort(), abort.signal);
+
+    expect(failures).toEqual([undefined, "timeout", "connection", "unreadable", "aborted"]);
   });
 });

@@ -30,3 +30,14 @@ export type CommandOf<C extends AwsClient, Input extends InputOf<C>, Output exte
 
 /** What may be said about one request: `abortSignal`, `requestTimeout`. */
 export type SendOptions = HttpHandlerOptions;
+
+/** The service that a client speaks to, as its SDK calls it: `S3`, `Secrets Manager`. */
+export function serviceOf({ config }: AwsClient): string {
+  return "serviceId" in config && typeof config.serviceId === "string" ? config.serviceId : "unknown";
+}
+
+/** What a command does, as its service calls it: `PutObject`. Its schema says so even where bundlers rename classes. */
+export function operationOf(command: object): string {
+  const name = "schema" in command && Array.isArray(command.schema) ? command.schema[2] : undefined;
+  return typeof name === "string" ? name : command.constructor.name.replace(/Command$/, "");
+}

@@ -7,7 +7,16 @@
  */
 
 import { ClosedError, createEvents, type EventSource, settlesWithin } from "@evertoken/core";
-import type { AwsClient, CommandOf, InputOf, OutputOf, SendOptions } from "./aws-types.js";
+import type { Keeper } from "@evertoken/credentials";
+import {
+  type AwsClient,
+  type CommandOf,
+  type InputOf,
+  type OutputOf,
+  operationOf,
+  type SendOptions,
+  serviceOf,
+} from "./aws-types.js";
 import { type Choose, chooser } from "./choice.js";
 import { Crew } from "./crew.js";
 import { Health } from "./health.js";
@@ -16,6 +25,7 @@ import type { Member, MemberCounts, MemberStats } from "./member.js";
 import { type ClientPoolOptions, type ClientPoolSettings, clientPoolSettings, closeSettings } from "./options.js";
 import { outcomeOf } from "./outlier.js";
 import type { PoolEvents } from "./pool-events.js";
+import { optionsCarrying, type RequestUnderWay } from "./request.js";
 import { WaitingLine } from "./waiting-line.js";
 
 /** Of the whole pool, those members included that are gone. */
@@ -24,6 +34,8 @@ export interface ClientPoolStats extends MemberCounts {
   readonly size: number;
   /** How many have been created since the start. */
   readonly created: number;
+  /** How many get no more requests and have some under way. */
+  readonly leaving: number;
   /** How many have been replaced or let go since the start. */
   readonly retired: number;
   /** Times a client was kept from requests because it failed where the others did not. */
@@ -48,6 +60,8 @@ export interface LeaseOptions {
 }
 
 export interface ClientPool<C extends AwsClient> extends EventSource<PoolEvents> {
+  /** Keeps the credentials of its clients. */
+  readonly keeper: Keeper;
   /**
    * Sends a command through one of the clients, as that client's own `send` would. `abortSignal` ends it while it
    * waits, while it is under way, and between a refusal and its replay.
@@ -116,37 +130,30 @@ class SharedClientPool<C extends AwsClient> implements ClientPool<C> {
     command: CommandOf<C, Input, Output>,
     options?: SendOptions,
   ): Promise<Output> {
-    return this.lease((client) => client.send(command as never, options as never) as Promise<Output>, options);
+    return this.#events.isHeard("request")
+      ? this.#sendAndTell(command, options)
+      : this.lease((client) => client.send(command as never, options as never) as Promise<Output>, options);
   }
 
-  async lease<T>(work: (client: C) => T | Promise<T>, { abortSignal }: LeaseOptions = {}): Promise<T> {
-    if (this.#closing !== undefined) throw new ClosedError("this pool is closed: create another one");
-    const signal = abortSignal instanceof AbortSignal ? abortSignal : undefined;
-    signal?.throwIfAborted();
-    const { network } = this.#settings.clock;
-    const askedAt = network.monotonic();
-    // Whoever comes while others wait stands behind them.
-    const free = this.#line.length === 0 ? this.#free() : undefined;
-    const member = free === undefined ? await this.#line.join(signal) : this.#begin(free);
-    try {
-      const result = await work(member.client);
-      this.#end(member, undefined, network.monotonic() - askedAt);
-      return result;
-    } catch (error) {
-      this.#end(member, error ?? new Error("no reason given"), network.monotonic() - askedAt);
-      throw error;
-    }
+  get keeper(): Keeper {
+    return this.#settings.keeper;
+  }
+
+  lease<T>(work: (client: C) => T | Promise<T>, { abortSignal }: LeaseOptions = {}): Promise<T> {
+    return this.#serve(work, abortSignal, undefined);
   }
 
   stats(): ClientPoolStats {
+    const now = this.#settings.clock.monotonic();
     return Object.freeze({
       size: this.#settings.size,
       created: this.#crew.created,
+      leaving: this.#crew.leaving,
       inFlight: this.#inFlight,
       queued: this.#line.length,
       ...this.#counts,
       latency: this.#latency.stats(),
-      members: this.#crew.members.map((member) => member.stats()),
+      members: this.#crew.members.map((member) => member.stats(now)),
     });
   }
 
@@ -162,6 +169,44 @@ class SharedClientPool<C extends AwsClient> implements ClientPool<C> {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #sendAndTell<Output>(command: object, options: SendOptions | undefined): Promise<Output> {
+    const request: RequestUnderWay = { operation: operationOf(command), service: undefined, lane: "sdk" };
+    const told = optionsCarrying(options, request);
+    const work = (client: C) => {
+      request.service = serviceOf(client);
+      return client.send(command as never, told as never) as Promise<Output>;
+    };
+    return this.#serve(work, options?.abortSignal, request);
+  }
+
+  /** @param request is told of at its end. */
+  async #serve<T>(
+    work: (client: C) => T | Promise<T>,
+    abortSignal: SendOptions["abortSignal"],
+    request: RequestUnderWay | undefined,
+  ): Promise<T> {
+    if (this.#closing !== undefined) throw new ClosedError("this pool is closed: create another one");
+    const signal = abortSignal instanceof AbortSignal ? abortSignal : undefined;
+    signal?.throwIfAborted();
+    const { network } = this.#settings.clock;
+    const askedAt = network.monotonic();
+    let member: Member<C> | undefined;
+    let error: unknown;
+    try {
+      // Whoever comes while others wait stands behind them.
+      const free = this.#line.length === 0 ? this.#free() : undefined;
+      member = free === undefined ? await this.#line.join(signal) : this.#begin(free);
+      return await work(member.client);
+    } catch (thrown) {
+      error = thrown ?? new Error("no reason given");
+      throw thrown;
+    } finally {
+      const durationMs = network.monotonic() - askedAt;
+      if (member !== undefined) this.#end(member, error, durationMs);
+      if (request !== undefined) this.#events.emit("request", { ...request, durationMs, error });
+    }
   }
 
   /** Undefined when every client is at its bound. */

@@ -4,7 +4,7 @@
  */
 
 import { backOff, createEvents, type Events, every, type Timer } from "@evertoken/core";
-import type { AwsClient } from "./aws-types.js";
+import { type AwsClient, serviceOf } from "./aws-types.js";
 import { ClientCreationError } from "./errors.js";
 import { Member } from "./member.js";
 import type { ClientPoolSettings } from "./options.js";
@@ -42,6 +42,11 @@ export class Crew<C extends AwsClient> {
   /** Those that get requests. */
   get members(): readonly Member<C>[] {
     return this.#members;
+  }
+
+  /** How many get no more requests and have some under way. */
+  get leaving(): number {
+    return this.#leaving.size;
   }
 
   /** How many have been created since the start. */
@@ -139,12 +144,14 @@ export class Crew<C extends AwsClient> {
   #equip({ id, client, counts }: Member<C>): void {
     const { keeper, clock, replayBufferBytes } = this.#settings;
     const events = createEvents<ReplayEvents>();
+    const about = { member: id, service: serviceOf(client) };
     for (const event of ["replayed", "surfaced"] as const) {
       events.on(event, (carried) => {
         counts[event] += 1;
-        this.#events.emit(event, { member: id, ...carried } as PoolEvents[typeof event]);
+        this.#events.emit(event, { ...about, ...carried } as PoolEvents[typeof event]);
       });
     }
+    events.on("replayEnded", (carried) => this.#events.emit("replayEnded", { ...about, ...carried }));
     const learnSkew = (skewMs: number) => this.#learnSkew(skewMs);
     client.middlewareStack.use(replayPlugin({ keeper, clock, events, replayBufferBytes, learnSkew }));
     if (this.#skewMs !== undefined) signWithSkew(client, this.#skewMs);

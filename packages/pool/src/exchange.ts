@@ -20,6 +20,8 @@ export class Exchange {
   readonly body: Body | undefined;
   /** Set as soon as the request is sent once more. */
   replay: Replay | undefined;
+  /** When it was refused, on the network's monotonic scale, as long as its replay has not ended. */
+  refusedAt: number | undefined;
   /** The headers of the request as it is sent; a rotation may have come between the asking and the signing. */
   headers: Readonly<Record<string, string | undefined>> = {};
   /** Epoch milliseconds. */

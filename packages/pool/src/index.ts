@@ -17,3 +17,4 @@ export { type ClientPoolOptions, type PoolBehaviour, poolBehaviour, poolSize } f
 export type { EjectionSettings } from "./outlier.js";
 export type { PoolEvents } from "./pool-events.js";
 export type { ReplayEvents } from "./replay.js";
+export { noteLane, type PoolRequest } from "./request.js";

@@ -26,6 +26,8 @@ export interface MemberStats extends MemberCounts {
   readonly createdAt: number;
   /** Times it was kept from requests because it failed where the others did not. */
   readonly ejected: number;
+  /** Whether it is kept from requests now, unless it is the only one. */
+  readonly isEjected: boolean;
   readonly latency: LatencyStats;
 }
 
@@ -64,8 +66,16 @@ export class Member<C extends AwsClient> {
     this.lastUsedAt = now;
   }
 
-  stats(): MemberStats {
-    const { id, inFlight, createdAt, counts, latency } = this;
-    return Object.freeze({ id, inFlight, createdAt, ...counts, latency: latency.stats() });
+  /** @param now on the clock's monotonic scale. */
+  stats(now: number): MemberStats {
+    const { id, inFlight, createdAt, counts, ejectedUntil, latency } = this;
+    return Object.freeze({
+      id,
+      inFlight,
+      createdAt,
+      ...counts,
+      isEjected: ejectedUntil > now,
+      latency: latency.stats(),
+    });
   }
 }

@@ -20,6 +20,8 @@ import { isSkewed, serviceCode, staleness } from "./stale.js";
 export type ReplayEvents = {
   /** A request is being sent once more, with other credentials or the right time. */
   replayed: Replay;
+  /** A request that was sent once more has ended; `durationMs` counts from the refusal, waiting for credentials included. */
+  replayEnded: Replay & { readonly durationMs: number; readonly error: unknown };
   /** An answer that means stale credentials reached the caller, as this error or as its cause. */
   surfaced: Replay & { readonly error: unknown };
 };
@@ -100,6 +102,15 @@ function replaying(settings: ReplaySettings) {
     return (await others(error, refused, method, signal)) !== undefined;
   };
 
+  const { network } = clock;
+  /** Tells of the end of a replay, if this was one; what the SDK's retries do after it is no part of it. */
+  const ended = (exchange: Exchange, error?: unknown) => {
+    const { replay, refusedAt } = exchange;
+    if (replay === undefined || refusedAt === undefined) return;
+    exchange.refusedAt = undefined;
+    events.emit("replayEnded", { ...replay, durationMs: network.monotonic() - refusedAt, error });
+  };
+
   return (next: Finalize, context: HandlerExecutionContext): Finalize =>
     async (given) => {
       const request = given.request as HttpMessage;
@@ -108,14 +119,18 @@ function replaying(settings: ReplaySettings) {
       const { body } = exchange;
       if (body !== undefined) askBeforeSending(request.headers, replayBufferBytes);
       try {
-        return await next(args);
+        const result = await next(args);
+        ended(exchange);
+        return result;
       } catch (error) {
         const { accessKeyId: refused, replay: before } = exchange;
+        ended(exchange, error);
         if (refused === undefined || !(error instanceof Error)) throw error;
         if (before !== undefined) {
           surface(error, error, before, request.method, exchange, settings);
           throw error;
         }
+        exchange.refusedAt = network.monotonic();
         const replay = {
           accessKeyId: refused,
           reason: serviceCode(error),
@@ -136,8 +151,11 @@ function replaying(settings: ReplaySettings) {
         }
         if (body !== undefined) return beginAgain();
         try {
-          return await next(args);
+          const result = await next(args);
+          ended(exchange);
+          return result;
         } catch (final) {
+          ended(exchange, final);
           surface(final, undefined, replay, request.method, exchange, settings);
           throw final;
         }

@@ -83,16 +83,17 @@ describe("a client that fails where the others do not", () => {
     expect(told.ejected).toEqual([{ member: 0, reason: "consecutive-failures", forMs: 30_000 }]);
     expect(await rounds(5)).not.toContain(bad);
     expect(pool.stats().ejected).toBe(1);
-    expect(pool.stats().members[0]).toMatchObject({ ejected: 1, failed: 5 });
+    expect(pool.stats().members[0]).toMatchObject({ ejected: 1, failed: 5, isEjected: true });
   });
 
   it("gets requests again when that time is over", async () => {
-    const { clock, clients, rounds } = await healthPool();
+    const { pool, clock, clients, rounds } = await healthPool();
     const [bad] = clients as [S3Client];
     await rounds(6, [bad]);
 
     await clock.advance(30_000);
 
+    expect(pool.stats().members[0]).toMatchObject({ isEjected: false });
     expect(await rounds(1)).toContain(bad);
   });
 
@@ -242,12 +243,13 @@ describe("the life of a client", () => {
     const lease = pool.lease(() => new Promise<void>((resolve) => (end = resolve)));
 
     await clock.advance(3_700_000);
-    expect(pool.stats().members).toEqual([]);
+    expect(pool.stats()).toMatchObject({ members: [], leaving: 1 });
     expect(destroyed).toEqual([]);
     end();
     await lease;
 
     expect(destroyed).toHaveLength(1);
+    expect(pool.stats().leaving).toBe(0);
   });
 
   it("leaves no timer behind when all are gone", async () => {

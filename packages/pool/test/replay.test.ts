@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { Readable } from "node:stream";
 import { inspect } from "node:util";
 import {
   CompleteMultipartUploadCommand,
@@ -9,7 +10,7 @@ import {
   PutObjectCommand,
 } from "@aws-sdk/client-s3";
 import { CredentialsRejectedError, createKeeper } from "@evertoken/credentials";
-import { keepFresh, keepFreshPlugin, type Replay } from "@evertoken/pool";
+import { keepFresh, keepFreshPlugin, type PoolEvents, type Replay } from "@evertoken/pool";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { everNewKeeper, ok, poolAt, s3At, says, serviceThatSays, simulatedPool } from "./service.js";
 
@@ -29,7 +30,13 @@ describe("a request that is refused because its credentials are stale", () => {
     expect($metadata.httpStatusCode).toBe(200);
     expect(ETag).toBeDefined();
     expect(replays).toEqual([
-      { member: 0, accessKeyId: expect.stringMatching(/^ASIA/), reason: "ExpiredToken", command: "PutObjectCommand" },
+      {
+        member: 0,
+        service: "S3",
+        accessKeyId: expect.stringMatching(/^ASIA/),
+        reason: "ExpiredToken",
+        command: "PutObjectCommand",
+      },
     ]);
     expect(pool.stats()).toMatchObject({ sent: 2, failed: 0, replayed: 1, surfaced: 0 });
   });
@@ -126,6 +133,26 @@ describe("a request that is refused because its credentials are stale", () => {
 
     expect(service.signedWith).toEqual(["A1", "A2"]);
     expect(pool.stats()).toMatchObject({ failed: 1, replayed: 1, surfaced: 1 });
+  });
+
+  it.each([
+    ["in success", ok, undefined],
+    ["in another refusal", says(400, "ExpiredToken"), expect.objectContaining({ name: "ExpiredToken" })],
+    ["in an error", says(409, "Conflict"), expect.objectContaining({ name: "Conflict" })],
+  ])("is told of once more when it ends %s", async (_, second, error) => {
+    const service = await serviceThatSays(says(400, "ExpiredToken"), second);
+    const pool = poolAt(service.url, everNewKeeper());
+    const ended: PoolEvents["replayEnded"][] = [];
+    pool.on("replayEnded", (end) => ended.push(end));
+
+    for (const Body of ["a string", Readable.from(["a stream"])]) {
+      service.signedWith.length = 0;
+      await pool.send(new PutObjectCommand({ Bucket, Key: "key", Body, ContentLength: 8 })).catch(() => {});
+    }
+
+    const told = { service: "S3", reason: "ExpiredToken", command: "PutObjectCommand", error };
+    expect(ended).toMatchObject([told, told]);
+    for (const { durationMs } of ended) expect(durationMs).toBeGreaterThan(0);
   });
 
   it("is not sent again with the same credentials: the caller learns what was tried, and what the service said", async () => {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { DeleteObjectCommand, ListBucketsCommand } from "@aws-sdk/client-s3";
-import type { ClientPool, LatencyStats, PoolEvents } from "@evertoken/pool";
+import { DeleteObjectCommand, ListBucketsCommand, type S3Client } from "@aws-sdk/client-s3";
+import type { ClientPool, LatencyStats, PoolEvents, PoolRequest } from "@evertoken/pool";
 import { describe, expect, it } from "vitest";
 import { everNewKeeper, ok, poolAt, says, serviceThatSays } from "./service.js";
 
@@ -25,6 +25,7 @@ describe("the figures of a pool", () => {
     expect(inAll).toMatchObject({
       size: 2,
       created: 2,
+      leaving: 0,
       retired: 0,
       ejected: 0,
       inFlight: 2,
@@ -85,9 +86,18 @@ describe("the events of a pool", () => {
 
     expect(heard).toEqual([
       ["created", { member: 0 }],
-      ["replayed", { member: 0, accessKeyId: "A1", reason: "ExpiredToken", command: "DeleteObjectCommand" }],
-      ["replayed", { member: 0, accessKeyId: "A2", reason: "ExpiredToken", command: "ListBucketsCommand" }],
-      ["surfaced", expect.objectContaining({ member: 0, error: expect.objectContaining({ name: "ExpiredToken" }) })],
+      [
+        "replayed",
+        { member: 0, service: "S3", accessKeyId: "A1", reason: "ExpiredToken", command: "DeleteObjectCommand" },
+      ],
+      [
+        "replayed",
+        { member: 0, service: "S3", accessKeyId: "A2", reason: "ExpiredToken", command: "ListBucketsCommand" },
+      ],
+      [
+        "surfaced",
+        expect.objectContaining({ member: 0, service: "S3", error: expect.objectContaining({ name: "ExpiredToken" }) }),
+      ],
     ]);
   });
 
@@ -103,4 +113,50 @@ describe("the events of a pool", () => {
 
     expect(created).toBe(0);
   });
+});
+
+describe("a request of a pool that somebody listens to", () => {
+  const told = (pool: ClientPool<S3Client>) => {
+    const requests: PoolRequest[] = [];
+    pool.on("request", (request) => requests.push(request));
+    return requests;
+  };
+
+  it("is told of at its end, with its service and operation", async () => {
+    const service = await serviceThatSays(ok, says(404, "NoSuchBucket"));
+    const pool = poolAt(service.url, everNewKeeper());
+    const requests = told(pool);
+
+    await pool.send(remove());
+    const error = await pool.send(new ListBucketsCommand()).catch((thrown: unknown) => thrown);
+    await pool.lease(() => {});
+
+    expect(requests).toEqual([
+      {
+        service: "S3",
+        operation: "DeleteObject",
+        lane: expect.any(String),
+        durationMs: expect.any(Number),
+        error: undefined,
+      },
+      { service: "S3", operation: "ListBuckets", lane: "sdk", durationMs: expect.any(Number), error },
+    ]);
+  });
+
+  it("has no service when none of the clients took it", async () => {
+    const create = () => {
+      throw new Error("misconfigured");
+    };
+    const pool = poolAt("http://127.0.0.1:1", everNewKeeper(), { create });
+    const requests = told(pool);
+
+    await pool.send(remove()).catch(() => {});
+
+    expect(requests).toMatchObject([{ service: undefined, error: { code: "CLIENT_CREATION_FAILED" } }]);
+  });
+});
+
+it("a pool shows the Keeper it is on", () => {
+  const keeper = everNewKeeper();
+  expect(poolAt("http://127.0.0.1:1", keeper).keeper).toBe(keeper);
 });

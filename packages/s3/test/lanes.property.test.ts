@@ -15,7 +15,7 @@ import {
 } from "@aws-sdk/client-s3";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { BUCKETS, bothLanes, isSame, LANES, type Lane, outcomeOf, requestsOf } from "./lanes.js";
+import { BUCKETS, bothLanes, bothLanesForThisTest, isSame, LANES, type Lane, outcomeOf, requestsOf } from "./lanes.js";
 
 const SEQUENCES = 1000;
 /** Of each sequence: in all at least 20,000. */
@@ -174,6 +174,22 @@ function ofOperation(operation: Step["operation"], input: fc.Arbitrary<Input>): 
 const sequence = fc.record({
   keys: fc.tuple(key, key, key),
   steps: fc.array(step, { minLength: REQUESTS, maxLength: REQUESTS }),
+});
+
+it("a pool tells which lane each request took; one that was handed over took the SDK's", async () => {
+  const { pools } = await bothLanesForThisTest();
+  const told: unknown[] = [];
+  for (const lane of LANES) pools[lane].on("request", (request) => told.push([request.operation, request.lane]));
+
+  for (const lane of LANES)
+    await pools[lane].send(new PutObjectCommand({ Bucket: BUCKETS[lane], Key: "a", Body: "b" }));
+  await pools.fast.send(new GetObjectCommand({ Bucket: BUCKETS.fast, Key: "none" })).catch(() => {});
+
+  expect(told).toEqual([
+    ["PutObject", "fast"],
+    ["PutObject", "sdk"],
+    ["GetObject", "sdk"],
+  ]);
 });
 
 describe("the two lanes", () => {

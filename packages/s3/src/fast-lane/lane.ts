@@ -8,6 +8,7 @@ import { randomUUID } from "node:crypto";
 import type { S3Client } from "@aws-sdk/client-s3";
 import { type Clock, SkewSampler } from "@evertoken/core";
 import type { Identity, Keeper } from "@evertoken/credentials";
+import { noteLane } from "@evertoken/pool";
 import type { HttpHandlerOptions } from "@smithy/types";
 import type { Dispatcher } from "undici";
 import { type Diversion, LaneCounts, type LaneStats } from "./diversion.js";
@@ -157,6 +158,7 @@ export class FastLane {
       const output = await track.deserialize(answer, client.config);
       Object.assign(output.$metadata, { attempts: 1, totalRetryDelay: 0 });
       client.recordSuccess();
+      noteLane(options, "fast");
       this.#skew.sample(answer.headers.date, sentAt);
       return output;
     } catch {
