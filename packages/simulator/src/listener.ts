@@ -2,10 +2,10 @@
 
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { EvertokenError } from "@evertoken/core";
+import { EvertokenError, InvalidInputError } from "@evertoken/core";
 
 /** A simulator never listens on an address that another machine could reach. */
-const HOST = "127.0.0.1";
+export type LoopbackHost = "127.0.0.1" | "::1";
 
 export class PortInUseError extends EvertokenError {
   override readonly code = "PORT_IN_USE";
@@ -21,13 +21,18 @@ export interface Listening {
   close(): Promise<void>;
 }
 
-/** @throws PortInUseError when somebody else listens on `port` already. */
-export async function listen(port: number, what: string, handlers: Handlers): Promise<Listening> {
+/** @throws PortInUseError when somebody else listens on `port` already; InvalidInputError when the host has no IPv6. */
+export async function listen(
+  port: number,
+  what: string,
+  handlers: Handlers,
+  host: LoopbackHost = "127.0.0.1",
+): Promise<Listening> {
   const server = createServer({ keepAliveTimeout: 60_000 }, handlers.request);
   if (handlers.checkContinue !== undefined) server.on("checkContinue", handlers.checkContinue);
-  await bind(server, port, what);
+  await bind(server, port, what, host);
   return {
-    url: `http://${HOST}:${(server.address() as AddressInfo).port}`,
+    url: `http://${host === "::1" ? "[::1]" : host}:${(server.address() as AddressInfo).port}`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -36,13 +41,17 @@ export async function listen(port: number, what: string, handlers: Handlers): Pr
   };
 }
 
-function bind(server: Server, port: number, what: string): Promise<void> {
+function bind(server: Server, port: number, what: string, host: LoopbackHost): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
+      if (host === "::1" && (error.code === "EADDRNOTAVAIL" || error.code === "EAFNOSUPPORT")) {
+        const message = "cannot be: this host has no IPv6 loopback address (::1)";
+        return reject(new InvalidInputError("startSimulator options", [{ field: "ipv6", message }], { cause: error }));
+      }
       if (error.code !== "EADDRINUSE") return reject(error);
       const message = `port ${port} for ${what} is in use: end what listens there, or choose another port (0: any free one).`;
       reject(new PortInUseError(message, { cause: error }));
     });
-    server.listen(port, HOST, resolve);
+    server.listen(port, host, resolve);
   });
 }
