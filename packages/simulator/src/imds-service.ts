@@ -105,7 +105,8 @@ export class ImdsService {
     incoming.resume();
     const at = this.#clock.now();
     const { method = "", url = "" } = incoming;
-    const path = url.split("?", 1)[0] ?? "";
+    // Slashes that stand together count as one: the AWS SDK for JavaScript's own metadata client asks for //latest/….
+    const path = (url.split("?", 1)[0] ?? "").replace(/\/{2,}/g, "/");
     const faults = this.#faults();
     const slow = faults.find("imds-slow");
     if (slow !== undefined) await this.#clock.network.sleep(slow.options.delayMs ?? 900, this.#ending.signal);

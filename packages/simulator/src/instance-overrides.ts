@@ -33,7 +33,7 @@ const categoryPath = text(
   "a path that begins with meta-data/ or dynamic/ and ends without a slash",
 );
 
-const schema = v.strictObject({
+const fields = v.strictObject({
   accountId: v.optional(text(/^\d{12}$/, "12 digits in quotes")),
   instanceId: v.optional(id("i")),
   instanceType: v.optional(text(/^[a-z][a-z0-9-]*\.[a-z0-9-]+$/, "a type, as m7i.large")),
@@ -81,6 +81,9 @@ const schema = v.strictObject({
     ),
   ),
 });
+
+const isRecord = (value: unknown) => typeof value === "object" && value !== null && !Array.isArray(value);
+const schema = v.pipe(v.custom<object>(isRecord, "must be fields of the instance with their values"), fields);
 
 /**
  * Each field in place of the one that follows from the seed. `null`: the instance has none. `categories`: values of single

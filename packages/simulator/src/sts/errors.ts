@@ -6,7 +6,7 @@
 import { element } from "../s3/xml.js";
 
 /** The namespace of every answer. */
-export const NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/";
+const NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/";
 
 const ERRORS = {
   AccessDenied: [403, "Access denied"],
