@@ -1,6 +1,12 @@
 /** The environment of one test, for SDKs that read it themselves. */
 
+import { networkInterfaces } from "node:os";
 import { onTestFinished } from "vitest";
+
+/** Containers are often without. */
+export const hasIpv6 = Object.values(networkInterfaces()).some((addresses) =>
+  addresses?.some(({ address }) => address === "::1"),
+);
 
 /** Puts variables into the process's environment until the test ends. */
 export function withEnvironment(variables: Readonly<Record<string, string>>): void {
