@@ -58,7 +58,7 @@ describe.each(["ecs", "eks", "container"] as const)("a keeper on the container e
     simulator.fault("credentials-revoked");
     await expect(put()).rejects.toMatchObject({ name: "ExpiredToken" });
 
-    keeper.reject(before.accessKeyId, "ExpiredToken");
+    void keeper.reject(before.accessKeyId, "ExpiredToken");
 
     expect((await keeper.provider()).accessKeyId).not.toBe(before.accessKeyId);
     await put();

@@ -73,6 +73,8 @@ export interface SimulatedInstanceOptions {
   readonly rotationIntervalMs: number;
   readonly metadataOptions: MetadataOptionsInput;
   readonly overrides: InstanceOverrides;
+  /** Where the overrides were read, if it was a file. */
+  readonly file: string | undefined;
   readonly events: readonly PlannedInstanceEvent[];
 }
 
@@ -132,6 +134,7 @@ export class SimulatedInstance implements Instance {
     this.ec2Role = new InstanceRole({ ...shared, roleName: EC2_ROLE, caller });
     this.#planned = [...options.events].sort((a, b) => a.atHours - b.atHours);
     this.override(options.overrides);
+    this.#file = options.file;
     for (const { event } of this.#planned) this.#assertPossible(event);
   }
 

@@ -20,6 +20,8 @@ export interface SimulatorOptions {
   readonly containerPort?: number | undefined;
   /** Whether IMDS listens on `::1` as well. Default false. */
   readonly ipv6?: boolean | undefined;
+  /** How far away from IMDS its clients are: 1 on the host itself (default), 2 in a container on a bridge. */
+  readonly hops?: number | undefined;
   /** The time of everything it does. Default: one of its own that starts at the present and runs at `speed`. */
   readonly clock?: Clock | undefined;
   /** Simulated seconds per real one, for a clock of its own. Default 1. */
@@ -66,6 +68,7 @@ export interface SimulatorSettings
 
 const HOUR_MS = 3_600_000;
 
+const hops = v.optional(whole(1, 64), 1);
 const port = v.optional(whole(0, 65_535), 0);
 
 const lengthMessage = (issue: { input: unknown }) => `is ${String(issue.input)}: expected milliseconds, 1000 or more`;
@@ -86,6 +89,7 @@ const schema = v.strictObject({
   stsPort: port,
   containerPort: port,
   ipv6: v.optional(v.boolean("must be true or false"), false),
+  hops,
   clock: v.optional(v.custom<Clock>(isClock, "must be a Clock of @evertoken/core: systemClock, or a VirtualClock")),
   speed: v.optional(v.pipe(v.number(speedMessage), v.finite(speedMessage), v.gtValue(0, speedMessage))),
   seed: v.optional(v.pipe(v.number("must be a whole number"), v.integer("must be a whole number")), 1),
@@ -120,7 +124,7 @@ export interface EndpointOptions {
 
 const endpointsSchema = v.strictObject({
   client: v.pipe(v.string("must be text"), v.nonEmpty("must not be empty: the journal tells clients apart by it")),
-  hops: v.optional(whole(1, 64), 1),
+  hops,
 });
 
 /** @throws InvalidInputError when `client` cannot be a label, or `hops` no distance. */

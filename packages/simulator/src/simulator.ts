@@ -11,6 +11,7 @@ import { assumedRole, iamUser } from "./iam.js";
 import { IdentityTokens } from "./identity-token.js";
 import { ImdsService } from "./imds-service.js";
 import { type Instance, SimulatedInstance } from "./instance.js";
+import { readInstanceFile } from "./instance-overrides.js";
 import { InstanceRole } from "./instance-role.js";
 import { Journal } from "./journal.js";
 import { type IssuedCredential, Ledger } from "./ledger.js";
@@ -74,9 +75,10 @@ export interface Simulator extends Endpoints, EventSource<FaultEvents> {
  */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
   const settings = simulatorSettings(options);
-  const simulator = new LoopbackSimulator(settings);
+  const { instanceFile, region } = settings;
+  const overrides = instanceFile === undefined ? settings.instance : await readInstanceFile(instanceFile, region);
+  const simulator = new LoopbackSimulator({ ...settings, instance: overrides });
   try {
-    if (settings.instanceFile !== undefined) await simulator.instance.load(settings.instanceFile);
     return await simulator.open(settings);
   } catch (error) {
     await simulator.close();
@@ -97,7 +99,7 @@ const USER = "evertoken-user";
 /** The label of the first endpoints in the journal. */
 const FIRST_CLIENT = "default";
 
-type Ports = Pick<SimulatorSettings, "imdsPort" | "s3Port" | "stsPort" | "containerPort" | "ipv6">;
+type Ports = Pick<SimulatorSettings, "imdsPort" | "s3Port" | "stsPort" | "containerPort" | "ipv6" | "hops">;
 
 class LoopbackSimulator implements Simulator {
   readonly clock: Clock;
@@ -136,6 +138,7 @@ class LoopbackSimulator implements Simulator {
       rotationIntervalMs,
       metadataOptions: settings.metadataOptions,
       overrides: settings.instance,
+      file: settings.instanceFile,
       events: settings.instanceEvents,
     });
     const taskRole = new InstanceRole({
@@ -212,7 +215,7 @@ class LoopbackSimulator implements Simulator {
 
   async open(ports: Ports): Promise<Simulator> {
     this.#hasIpv6 = ports.ipv6;
-    await this.#listen(FIRST_CLIENT, 1, ports);
+    await this.#listen(FIRST_CLIENT, ports.hops, ports);
     return this;
   }
 
@@ -260,7 +263,7 @@ class LoopbackSimulator implements Simulator {
     return this.close();
   }
 
-  async #listen(client: string, hops: number, ports: Omit<Ports, "ipv6">): Promise<Endpoints> {
+  async #listen(client: string, hops: number, ports: Omit<Ports, "ipv6" | "hops">): Promise<Endpoints> {
     const imdsHandlers = { request: this.#upToDate(this.#imds.listener(client, hops)) };
     const { request, checkContinue } = this.#s3.handlers(client);
     const s3Handlers = { request: this.#upToDate(request), checkContinue: this.#upToDate(checkContinue) };

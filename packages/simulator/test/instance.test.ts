@@ -425,6 +425,15 @@ describe("what EC2 announces", () => {
     expect(await read("spot/")).toBe("instance-action\ntermination-time");
   });
 
+  it("a Spot interruption comes to what a file calls a Spot Instance", async () => {
+    const { read } = await instanceOf({
+      instanceFile: await fileWith("lifeCycle: spot\n"),
+      instanceEvents: [{ event: "spot-interruption", atHours: 0 }],
+    });
+
+    expect(await read("spot/instance-action")).toContain('"action":"terminate"');
+  });
+
   it("a Spot Instance that is to stop has no termination time", async () => {
     const { read, instance } = await instanceOf({ instance: { lifeCycle: "spot" } });
 
