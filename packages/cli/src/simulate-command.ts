@@ -19,6 +19,7 @@ interface Options {
   readonly stsPort: number;
   readonly containerPort: number;
   readonly ipv6?: true;
+  readonly linkLocal?: true;
   readonly region: string;
   readonly role: string | false;
   readonly instance?: string;
@@ -50,6 +51,10 @@ export function addSimulateCommand(program: Command, exit: (code: number) => voi
     .option("--sts-port <port>", "port of STS; 0: any free one", wholeNumber(0, 65_535), 0)
     .option("--container-port <port>", "port of the container credentials; 0: any free one", wholeNumber(0, 65_535), 0)
     .option("--ipv6", "IMDS listens on [::1] as well")
+    .option(
+      "--link-local",
+      "also at 169.254.169.254 and 169.254.170.2, if those are addresses of the loopback interface",
+    )
     .addOption(
       new Option("--via <way>", "how clients come to credentials, in the variables that are printed")
         .choices(["imds", "imds-ipv6", "ecs", "eks", "web-identity"])
@@ -59,7 +64,11 @@ export function addSimulateCommand(program: Command, exit: (code: number) => voi
     .option("--role <name>", "the role that is attached to the instance", "evertoken-role")
     .option("--no-role", "no role is attached: IMDS has no credentials")
     .option("--instance <file>", "YAML or JSON that says what the instance is; read again on SIGHUP")
-    .option("--event <event@minutes>", "what happens to the instance, and when; may be given again", instanceEvent, [])
+    .addOption(
+      new Option("--event <event@minutes>", "what happens to the instance, and when; may be given again")
+        .argParser(instanceEvent)
+        .default([], "none"),
+    )
     .option("--imdsv1", "answer requests without a session token too")
     .option("--tags", "IMDS tells the instance's tags")
     .option("--no-extended", "no path that tells the account with the credentials")
@@ -111,6 +120,7 @@ async function simulate(options: Options, signal: AbortSignal): Promise<number> 
     stsPort,
     containerPort,
     ipv6: options.ipv6 ?? options.via === "imds-ipv6",
+    linkLocal: options.linkLocal,
     region,
     hops,
     speed,

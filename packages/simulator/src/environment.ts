@@ -38,6 +38,8 @@ export function environmentSettings(options: string | EnvironmentOptions) {
 
 export interface EnvironmentSources {
   readonly endpoints: Endpoints;
+  /** Whether the ECS agent is where a relative URI leads. */
+  readonly isLinkLocal: boolean;
   readonly region: string;
   readonly container: ContainerService;
   readonly tokens: IdentityTokens;
@@ -63,10 +65,11 @@ const waysIn: Record<Via, (sources: EnvironmentSources) => Record<string, string
     AWS_EC2_METADATA_SERVICE_ENDPOINT: endpoints.imdsIpv6Url ?? "",
     AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE: "IPv6",
   }),
-  // SDKs look for a relative URI at 169.254.170.2 only: the full one leads to the same answer.
-  ecs: ({ endpoints, container }) => ({
-    AWS_CONTAINER_CREDENTIALS_FULL_URI: `${endpoints.containerUrl}${container.relativeUri}`,
-  }),
+  // SDKs look for a relative URI at 169.254.170.2 only: elsewhere the full one leads to the same answer.
+  ecs: ({ endpoints, container, isLinkLocal }) =>
+    isLinkLocal
+      ? { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: container.relativeUri }
+      : { AWS_CONTAINER_CREDENTIALS_FULL_URI: `${endpoints.containerUrl}${container.relativeUri}` },
   eks: ({ endpoints, container, tokens }) => ({
     AWS_CONTAINER_CREDENTIALS_FULL_URI: `${endpoints.containerUrl}${container.podsPath}`,
     AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: tokens.file("pods.eks.amazonaws.com"),

@@ -7,7 +7,7 @@ export type { InstanceEvent, PlannedInstanceEvent } from "./instance-events.js";
 export type { InstanceOverrides } from "./instance-overrides.js";
 export type { Journal, JournalCount, JournalEntry } from "./journal.js";
 export type { LinkLocalLimits } from "./link-local-limits.js";
-export { PortInUseError } from "./listener.js";
+export { PortInUseError, PortNotAllowedError } from "./listener.js";
 export type { MetadataOptions, MetadataOptionsInput } from "./metadata-options.js";
 export type { EndpointOptions, SimulatorOptions } from "./options.js";
 export { type Endpoints, type Simulator, startSimulator } from "./simulator.js";

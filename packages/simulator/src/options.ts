@@ -20,6 +20,11 @@ export interface SimulatorOptions {
   readonly containerPort?: number | undefined;
   /** Whether IMDS listens on `::1` as well. Default false. */
   readonly ipv6?: boolean | undefined;
+  /**
+   * Whether IMDS is at 169.254.169.254 and the ECS agent at 169.254.170.2 as well, for programs that cannot be told another
+   * address. Both must be addresses of the loopback interface, and port 80 allowed. Default false.
+   */
+  readonly linkLocal?: boolean | undefined;
   /** How far away from IMDS its clients are: 1 on the host itself (default), 2 in a container on a bridge. */
   readonly hops?: number | undefined;
   /** The time of everything it does. Default: one of its own that starts at the present and runs at `speed`. */
@@ -89,6 +94,7 @@ const schema = v.strictObject({
   stsPort: port,
   containerPort: port,
   ipv6: v.optional(v.boolean("must be true or false"), false),
+  linkLocal: v.optional(v.boolean("must be true or false"), false),
   hops,
   clock: v.optional(v.custom<Clock>(isClock, "must be a Clock of @evertoken/core: systemClock, or a VirtualClock")),
   speed: v.optional(v.pipe(v.number(speedMessage), v.finite(speedMessage), v.gtValue(0, speedMessage))),

@@ -99,7 +99,11 @@ const USER = "evertoken-user";
 /** The label of the first endpoints in the journal. */
 const FIRST_CLIENT = "default";
 
-type Ports = Pick<SimulatorSettings, "imdsPort" | "s3Port" | "stsPort" | "containerPort" | "ipv6" | "hops">;
+type Ports = Pick<
+  SimulatorSettings,
+  "imdsPort" | "s3Port" | "stsPort" | "containerPort" | "ipv6" | "hops" | "linkLocal"
+>;
+type ServicePorts = Omit<Ports, "ipv6" | "hops" | "linkLocal">;
 
 class LoopbackSimulator implements Simulator {
   readonly clock: Clock;
@@ -117,6 +121,7 @@ class LoopbackSimulator implements Simulator {
   readonly #listening: Listening[] = [];
   readonly #endpoints = new Map<string, Endpoints>();
   #hasIpv6 = false;
+  #isLinkLocal = false;
   #closing: Promise<void> | undefined;
 
   constructor(settings: SimulatorSettings) {
@@ -216,6 +221,7 @@ class LoopbackSimulator implements Simulator {
   async open(ports: Ports): Promise<Simulator> {
     this.#hasIpv6 = ports.ipv6;
     await this.#listen(FIRST_CLIENT, ports.hops, ports);
+    if (ports.linkLocal) await this.#listenOnLinkLocal(ports.hops);
     return this;
   }
 
@@ -246,6 +252,7 @@ class LoopbackSimulator implements Simulator {
     }
     return environmentOf(via, {
       endpoints,
+      isLinkLocal: this.#isLinkLocal && client === FIRST_CLIENT,
       region: this.#region,
       container: this.#container,
       tokens: this.#tokens,
@@ -263,7 +270,7 @@ class LoopbackSimulator implements Simulator {
     return this.close();
   }
 
-  async #listen(client: string, hops: number, ports: Omit<Ports, "ipv6" | "hops">): Promise<Endpoints> {
+  async #listen(client: string, hops: number, ports: ServicePorts): Promise<Endpoints> {
     const imdsHandlers = { request: this.#upToDate(this.#imds.listener(client, hops)) };
     const { request, checkContinue } = this.#s3.handlers(client);
     const s3Handlers = { request: this.#upToDate(request), checkContinue: this.#upToDate(checkContinue) };
@@ -274,7 +281,7 @@ class LoopbackSimulator implements Simulator {
     const container = await this.#add(ports.containerPort, "container credentials", {
       request: this.#upToDate(this.#container.listener(client)),
     });
-    const endpoints = Object.freeze({
+    const endpoints: Endpoints = Object.freeze({
       imdsUrl: imds.url,
       s3Url: s3.url,
       stsUrl: sts.url,
@@ -283,6 +290,15 @@ class LoopbackSimulator implements Simulator {
     });
     this.#endpoints.set(client, endpoints);
     return endpoints;
+  }
+
+  /** The places where programs look that cannot be told another one. */
+  async #listenOnLinkLocal(hops: number): Promise<void> {
+    const imds = this.#upToDate(this.#imds.listener(FIRST_CLIENT, hops));
+    const container = this.#upToDate(this.#container.listener(FIRST_CLIENT));
+    await this.#add(80, "IMDS", { request: imds }, "169.254.169.254");
+    await this.#add(80, "container credentials", { request: container }, "169.254.170.2");
+    this.#isLinkLocal = true;
   }
 
   async #add(port: number, what: string, handlers: Handlers, host?: LoopbackHost): Promise<Listening> {
