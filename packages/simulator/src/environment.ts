@@ -2,8 +2,8 @@
 
 import { check } from "@evertoken/core";
 import * as v from "valibot";
-import type { ContainerService } from "./container-service.js";
-import type { IdentityTokens } from "./identity-token.js";
+import type { IdentityTokens } from "./container/identity-token.js";
+import type { ContainerService } from "./container/service.js";
 import type { IssuedCredential } from "./ledger.js";
 import type { Endpoints } from "./simulator.js";
 

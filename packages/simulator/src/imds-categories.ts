@@ -5,8 +5,8 @@
  */
 
 import { partitionOf } from "./iam.js";
-import { architectureOf, type InstanceDescription, privateHostname, publicHostname } from "./instance-description.js";
-import type { InstanceIdentity } from "./instance-identity.js";
+import { architectureOf, type InstanceDescription, privateHostname, publicHostname } from "./instance/description.js";
+import type { InstanceIdentity } from "./instance/identity.js";
 import { instant } from "./instant.js";
 
 /** Path below `/latest/` → value; the dear ones are made when they are asked for. */

@@ -13,7 +13,7 @@ import { imdsProtocol } from "@evertoken/imds";
 import type { FaultBoard } from "./fault-board.js";
 import { IMDS_VERSIONS } from "./imds-categories.js";
 import { SessionTokens } from "./imds-session-tokens.js";
-import type { SimulatedInstance } from "./instance.js";
+import type { SimulatedInstance } from "./instance/instance.js";
 import type { Journal } from "./journal.js";
 import { LinkLocalBudget, type LinkLocalLimits } from "./link-local-limits.js";
 

@@ -3,10 +3,10 @@
 import { type Clock, check, InvalidInputError, VirtualClock } from "@evertoken/core";
 import * as v from "valibot";
 import { type FaultPeriod, faultPeriod } from "./faults.js";
-import { type PlannedInstanceEvent, plannedInstanceEvent, roleName } from "./instance-events.js";
-import type { InstanceOverrides } from "./instance-overrides.js";
+import { type PlannedInstanceEvent, plannedInstanceEvent, roleName } from "./instance/events.js";
+import { type MetadataOptionsInput, metadataOptions } from "./instance/metadata-options.js";
+import type { InstanceOverrides } from "./instance/overrides.js";
 import type { LinkLocalLimits } from "./link-local-limits.js";
-import { type MetadataOptionsInput, metadataOptions } from "./metadata-options.js";
 import { whole } from "./whole-number.js";
 
 export interface SimulatorOptions {

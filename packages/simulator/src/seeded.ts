@@ -23,6 +23,11 @@ export function seededHex(seed: number, purpose: string, length: number): string
     .slice(0, length);
 }
 
+/** Another seed, for something that must not go in step with the rest. */
+export function seededNumber(seed: number, purpose: string): number {
+  return seededBytes(seed, purpose, 4).readUInt32BE();
+}
+
 /** In the form of a random (version 4) UUID. */
 export function seededUuid(seed: number, purpose: string): string {
   const bytes = seededBytes(seed, purpose, 16);

@@ -3,15 +3,15 @@
  */
 
 import { type Clock, ClosedError, type EventSource, InvalidInputError, VirtualClock } from "@evertoken/core";
-import { ContainerService } from "./container-service.js";
+import { IdentityTokens } from "./container/identity-token.js";
+import { ContainerService } from "./container/service.js";
 import { type EnvironmentOptions, environmentOf, environmentSettings } from "./environment.js";
 import { type ActiveFault, FaultBoard, type FaultEffects, type FaultEvents } from "./fault-board.js";
 import type { FaultName, FaultOptions } from "./faults.js";
 import { assumedRole, iamUser } from "./iam.js";
-import { IdentityTokens } from "./identity-token.js";
 import { ImdsService } from "./imds-service.js";
-import { type Instance, SimulatedInstance } from "./instance.js";
-import { readInstanceFile } from "./instance-overrides.js";
+import { type Instance, SimulatedInstance } from "./instance/instance.js";
+import { readInstanceFile } from "./instance/overrides.js";
 import { InstanceRole } from "./instance-role.js";
 import { Journal } from "./journal.js";
 import { type IssuedCredential, Ledger } from "./ledger.js";
@@ -24,7 +24,7 @@ import {
   simulatorSettings,
 } from "./options.js";
 import { S3Service } from "./s3/service.js";
-import { seededHex } from "./seeded.js";
+import { seededHex, seededNumber } from "./seeded.js";
 import { StsService } from "./sts/service.js";
 
 export interface Endpoints {
@@ -152,7 +152,7 @@ class LoopbackSimulator implements Simulator {
       startedAt: clock.now(),
       lifetimeMs,
       rotationIntervalMs,
-      seed,
+      seed: seededNumber(seed, "rotation/task"),
       caller: (name) =>
         assumedRole({ ...this.instance.description, roleName: name }, seededHex(seed, "task", 32), seed),
     });

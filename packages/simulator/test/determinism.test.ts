@@ -149,7 +149,13 @@ describe("a presigned request to STS", () => {
   it("is refused when it is changed, and after its time", async () => {
     const { send, path, clock } = await presigning();
 
-    expect(await send(path.replace("X-Amz-Expires=60", "X-Amz-Expires=61"))).toBe("SignatureDoesNotMatch");
+    const changed = (from: string | RegExp, to: string) => send(path.replace(from, to));
+
+    expect(await changed("X-Amz-Expires=60", "X-Amz-Expires=61")).toBe("SignatureDoesNotMatch");
+    expect(await changed("X-Amz-Expires=60", "X-Amz-Expires=forever")).toBe("IncompleteSignature");
+    expect(await changed("X-Amz-Expires=60", "X-Amz-Expires=604801")).toBe("IncompleteSignature");
+    expect(await changed(/X-Amz-Date=\w+/, "X-Amz-Date=20269999T999999Z")).toBe("IncompleteSignature");
+    expect(await changed("AWS4-HMAC-SHA256", "AWS3")).toBe("IncompleteSignature");
     await clock.advance(61_000);
 
     expect(await send()).toBe("SignatureDoesNotMatch");

@@ -267,6 +267,7 @@ describe("overrides of the instance", () => {
       "here",
       404,
     ]);
+    expect(await read("../constructor")).toBe(404);
     expect(String(await read("")).split("\n")).toContain("managed/");
     expect(String(await read("")).split("\n")).not.toContain("system");
   });

@@ -78,10 +78,23 @@ function presignedClaim(url: string, query: URLSearchParams): Claim {
   });
 }
 
+/** A week is the longest that a presigned request is good. */
+const LONGEST_PRESIGNED_MS = 604_800_000;
+
 function checked(algorithm: string, claim: Claim): Claim {
-  const isWhole = /^[0-9a-f]{64}$/.test(claim.signature) && /^\d{8}T\d{6}Z$/.test(claim.timestamp);
-  if (algorithm !== "AWS4-HMAC-SHA256" || claim.service === "" || !isWhole) throw new StsError("IncompleteSignature");
+  const { service, signature, lifetimeMs = 0 } = claim;
+  const isWhole = /^[0-9a-f]{64}$/.test(signature) && Number.isFinite(signedAt(claim));
+  const isTimely = lifetimeMs >= 0 && lifetimeMs <= LONGEST_PRESIGNED_MS;
+  if (algorithm !== "AWS4-HMAC-SHA256" || service === "" || !isWhole || !isTimely) {
+    throw new StsError("IncompleteSignature");
+  }
   return claim;
+}
+
+/** Epoch milliseconds; not a number when the timestamp is none. */
+function signedAt({ timestamp }: Claim): number {
+  const parts = /^(\d{4})(\d\d)(\d\dT\d\d)(\d\d)(\d\dZ)$/.exec(timestamp);
+  return parts === null ? Number.NaN : Date.parse(`${parts[1]}-${parts[2]}-${parts[3]}:${parts[4]}:${parts[5]}`);
 }
 
 /** `AKIA…/20261123/us-east-1/sts/aws4_request` */
@@ -143,15 +156,17 @@ function judged(ledger: Ledger, { accessKeyId, sessionToken }: Claim, now: numbe
 }
 
 /** Both ways: a signature from the past is expired, one from the future is not yet current. */
-function assertTimely({ timestamp, lifetimeMs }: Claim, now: number, skewMs: number): void {
-  const signedAt = Date.parse(timestamp.replace(/^(....)(..)(..T..)(..)(..Z)$/, "$1-$2-$3:$4:$5"));
-  if (now > signedAt + (lifetimeMs ?? skewMs)) {
-    const earliest = compact(now - (lifetimeMs ?? skewMs));
-    const message = `Signature expired: ${timestamp} is now earlier than ${earliest} (${compact(now)} - ${minutes(lifetimeMs ?? skewMs)} min.)`;
+function assertTimely(claim: Claim, now: number, skewMs: number): void {
+  const { timestamp, lifetimeMs = skewMs } = claim;
+  const at = signedAt(claim);
+  if (now > at + lifetimeMs) {
+    const earliest = compact(now - lifetimeMs);
+    const message = `Signature expired: ${timestamp} is now earlier than ${earliest} (${compact(now)} - ${minutes(lifetimeMs)} min.)`;
     throw new StsError("SignatureDoesNotMatch", message, "signature expired");
   }
-  if (signedAt > now + skewMs) {
-    const message = `Signature not yet current: ${timestamp} is still later than ${compact(now + skewMs)} (${compact(now)} + ${minutes(skewMs)} min.)`;
+  if (at > now + skewMs) {
+    const latest = compact(now + skewMs);
+    const message = `Signature not yet current: ${timestamp} is still later than ${latest} (${compact(now)} + ${minutes(skewMs)} min.)`;
     throw new StsError("SignatureDoesNotMatch", message, "signature not yet current");
   }
 }

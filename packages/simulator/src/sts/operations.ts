@@ -1,7 +1,7 @@
 /** What STS does: it says who somebody is, and issues credentials into the ledger. */
 
+import type { IdentityTokens } from "../container/identity-token.js";
 import { assumedRole, roleIdOf } from "../iam.js";
-import type { IdentityTokens } from "../identity-token.js";
 import { instant } from "../instant.js";
 import type { IssuedCredential, Ledger } from "../ledger.js";
 import type { XmlFields } from "../s3/xml.js";

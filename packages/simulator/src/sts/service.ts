@@ -6,7 +6,7 @@
 
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Clock } from "@evertoken/core";
-import type { IdentityTokens } from "../identity-token.js";
+import type { IdentityTokens } from "../container/identity-token.js";
 import type { Journal } from "../journal.js";
 import type { IssuedCredential, Ledger } from "../ledger.js";
 import { element } from "../s3/xml.js";

@@ -4,7 +4,7 @@
  */
 
 import { checkPrimeSync, createPrivateKey, type KeyObject } from "node:crypto";
-import { seededBytes } from "./seeded.js";
+import { seededBytes } from "../seeded.js";
 
 const PUBLIC_EXPONENT = 65_537n;
 

@@ -11,12 +11,12 @@
 
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Clock } from "@evertoken/core";
+import { printed } from "../imds-categories.js";
+import type { InstanceRole } from "../instance-role.js";
+import { instant } from "../instant.js";
+import type { Journal } from "../journal.js";
+import { seededBytes, seededUuid } from "../seeded.js";
 import type { IdentityTokens } from "./identity-token.js";
-import { printed } from "./imds-categories.js";
-import type { InstanceRole } from "./instance-role.js";
-import { instant } from "./instant.js";
-import type { Journal } from "./journal.js";
-import { seededBytes, seededUuid } from "./seeded.js";
 
 export interface ContainerServiceOptions {
   readonly clock: Clock;

@@ -6,8 +6,8 @@
  * reaches nobody.
  */
 
-import { partitionOf } from "./iam.js";
-import { seededBytes, seededHex } from "./seeded.js";
+import { partitionOf } from "../iam.js";
+import { seededBytes, seededHex } from "../seeded.js";
 
 export interface SecurityGroup {
   readonly id: string;

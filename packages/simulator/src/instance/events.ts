@@ -6,8 +6,8 @@
  */
 
 import * as v from "valibot";
-import { printed } from "./imds-categories.js";
-import { instant } from "./instant.js";
+import { printed } from "../imds-categories.js";
+import { instant } from "../instant.js";
 
 const MAINTENANCE = {
   "instance-reboot": "scheduled reboot",

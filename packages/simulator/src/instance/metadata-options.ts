@@ -4,7 +4,7 @@
  */
 
 import * as v from "valibot";
-import { whole } from "./whole-number.js";
+import { whole } from "../whole-number.js";
 
 export interface MetadataOptions {
   /** `required`: IMDSv2 alone. `optional`: requests without a session token are answered too (IMDSv1). Default `required`. */

@@ -3,8 +3,8 @@
 import { readFile } from "node:fs/promises";
 import { check, describeError, InvalidInputError } from "@evertoken/core";
 import * as v from "valibot";
-import type { InstanceDescription } from "./instance-description.js";
-import { whole } from "./whole-number.js";
+import { whole } from "../whole-number.js";
+import type { InstanceDescription } from "./description.js";
 
 const text = (pattern: RegExp, expected: string) => {
   const message = (issue: { input: unknown }) => `is ${JSON.stringify(issue.input)}: expected ${expected}`;

@@ -5,21 +5,21 @@
 
 import { check, InvalidInputError } from "@evertoken/core";
 import { imdsProtocol } from "@evertoken/imds";
-import { assumedRole } from "./iam.js";
-import { type Categories, categories, listing, printed } from "./imds-categories.js";
-import { describeInstance, type InstanceDescription } from "./instance-description.js";
+import { assumedRole } from "../iam.js";
+import { type Categories, categories, listing, printed } from "../imds-categories.js";
+import { InstanceRole } from "../instance-role.js";
+import { instant } from "../instant.js";
+import type { IssuedCredential, Ledger } from "../ledger.js";
+import { seededBase32, seededHex, seededNumber } from "../seeded.js";
+import { describeInstance, type InstanceDescription } from "./description.js";
 import {
   type Announced,
   eventCategories,
   type InstanceEvent,
   instanceEvent,
   type PlannedInstanceEvent,
-} from "./instance-events.js";
-import { InstanceIdentity } from "./instance-identity.js";
-import { type InstanceOverrides, instanceOverrides, readInstanceFile } from "./instance-overrides.js";
-import { InstanceRole } from "./instance-role.js";
-import { instant } from "./instant.js";
-import type { IssuedCredential, Ledger } from "./ledger.js";
+} from "./events.js";
+import { InstanceIdentity } from "./identity.js";
 import {
   changedOptions,
   DEFAULT_METADATA_OPTIONS,
@@ -27,7 +27,7 @@ import {
   type MetadataOptionsInput,
   metadataOptions,
 } from "./metadata-options.js";
-import { seededBase32, seededHex } from "./seeded.js";
+import { type InstanceOverrides, instanceOverrides, readInstanceFile } from "./overrides.js";
 
 /** The instance, as the code that started the simulator sees it. */
 export interface Instance {
@@ -127,11 +127,16 @@ export class SimulatedInstance implements Instance {
     this.#options = changedOptions(DEFAULT_METADATA_OPTIONS, options.metadataOptions);
     this.#description = describeInstance(seed, region, this.#launchedAt);
     this.#isAttached = roleName !== null;
-    const shared = { ledger, startedAt: this.#launchedAt, lifetimeMs, rotationIntervalMs, seed };
+    const shared = { ledger, startedAt: this.#launchedAt, lifetimeMs, rotationIntervalMs };
     const caller = (name: string) =>
       assumedRole({ ...this.#description, roleName: name }, this.#description.instanceId, seed);
-    this.role = new InstanceRole({ ...shared, roleName: roleName ?? "", caller });
-    this.ec2Role = new InstanceRole({ ...shared, roleName: EC2_ROLE, caller });
+    this.role = new InstanceRole({ ...shared, seed, roleName: roleName ?? "", caller });
+    this.ec2Role = new InstanceRole({
+      ...shared,
+      seed: seededNumber(seed, "rotation/ec2"),
+      roleName: EC2_ROLE,
+      caller,
+    });
     this.#planned = [...options.events].sort((a, b) => a.atHours - b.atHours);
     this.override(options.overrides);
     this.#file = options.file;
@@ -191,8 +196,9 @@ export class SimulatedInstance implements Instance {
   /** What stands at `path` (below `/latest/`): a value, or the listing of a directory; undefined: nothing. */
   find(path: string, extendedCredentials: boolean): Found | undefined {
     this.#catchUp();
-    const overridden = this.#overrides.categories?.[path];
-    if (overridden !== undefined) return overridden === null ? undefined : { value: overridden };
+    const { categories: replaced = {} } = this.#overrides;
+    // Paths are the asker's choice: `constructor` is no category.
+    if (Object.hasOwn(replaced, path)) return replaced[path] == null ? undefined : { value: replaced[path] };
     const known = this.#categories.get(path);
     if (known !== undefined) return { value: typeof known === "string" ? known : known() };
     if (path.startsWith("meta-data/i")) {

@@ -10,7 +10,7 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Clock, parseJsonObject, type Timer } from "@evertoken/core";
-import { seededBytes, seededHex, seededUuid } from "./seeded.js";
+import { seededBytes, seededHex, seededUuid } from "../seeded.js";
 
 /** For whom a token is good. */
 export type Audience = "pods.eks.amazonaws.com" | "sts.amazonaws.com";

@@ -9,8 +9,8 @@
  */
 
 import { createHash, createPublicKey, type KeyObject, sign } from "node:crypto";
+import { seededBytes } from "../seeded.js";
 import { bits, context, integer, NOTHING, objectId, octets, sequence, setOf, tagged, text, time } from "./der.js";
-import { seededBytes } from "./seeded.js";
 import { seededRsaKey } from "./seeded-key.js";
 
 const OID = {
