@@ -33,7 +33,7 @@ export function endOf(issuedAt: number, lifetimeMs: number): number {
 }
 
 /** STS issues one for each request: older ones make room, and are unknown from then on. */
-const MOST_KNOWN = 100_000;
+export const MOST_KNOWN = 20_000;
 
 export class Ledger {
   readonly #seed: number;
