@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -105,7 +105,14 @@ describe("evertoken simulate", () => {
   ])("tells what to set to come by way of %s", async (via, variable) => {
     const simulate = evertoken(["simulate", "--via", via, ...anyPort]);
 
-    expect(await simulate.says("Ctrl-C ends it.")).toContain(`export ${variable}=`);
+    const printed = await simulate.says("Ctrl-C ends it.");
+    const [, file] = /TOKEN_FILE=(.*)/.exec(printed) ?? [];
+    simulate.child.kill("SIGTERM");
+    await simulate.ended;
+
+    expect(printed).toContain(`export ${variable}=`);
+    // No token is left behind.
+    expect(existsSync(file ?? "")).toBe(false);
   });
 
   it.each(["SIGINT", "SIGTERM"] as const)("ends by %s at once, also with connections open", async (signal) => {
