@@ -167,3 +167,19 @@ describe("a graceful shutdown", () => {
     expect(done).toBe(begun);
   });
 });
+
+describe("the simulator in tests of one's own", () => {
+  it("is a line in node:test", async () => {
+    const file = join(import.meta.dirname, "../dist/simulator-in-tests/daily-report.node-test.js");
+    // The runner of these tests must not make the other one believe that it is a child of its own.
+    const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+    const child = spawn(process.execPath, ["--no-warnings", "--test", file], { env, timeout: 20_000 });
+    let printed = "";
+    child.stdout.on("data", (chunk: Buffer) => (printed += chunk.toString()));
+
+    const [code] = await once(child, "close");
+
+    expect(printed).toMatch(/pass 2\n/);
+    expect(code).toBe(0);
+  });
+});

@@ -1,12 +1,36 @@
-/** `evertoken simulate`: IMDSv2 and S3 on loopback until it is told to stop. */
+/** `evertoken simulate`: IMDS, container credentials, STS and S3 on loopback until it is told to stop. */
 
-import { FAULTS, type FaultName, type Simulator, startSimulator } from "@evertoken/simulator";
+import { describeError } from "@evertoken/core";
+import {
+  FAULTS,
+  type FaultName,
+  type PlannedInstanceEvent,
+  type Simulator,
+  startSimulator,
+  type Via,
+} from "@evertoken/simulator";
 import { type Command, Option } from "commander";
 import { decimal, EXIT, untilInterrupted, wholeNumber } from "./command.js";
+import { EVENT_HELP, instanceEvent } from "./simulate-events.js";
 
 interface Options {
   readonly imdsPort: number;
   readonly s3Port: number;
+  readonly stsPort: number;
+  readonly containerPort: number;
+  readonly ipv6?: true;
+  readonly linkLocal?: true;
+  readonly region: string;
+  readonly role: string | false;
+  readonly instance?: string;
+  readonly event: readonly PlannedInstanceEvent[];
+  readonly imdsv1?: true;
+  readonly tags?: true;
+  readonly extended: boolean;
+  readonly hopLimit: number;
+  readonly hops: number;
+  readonly packets?: number;
+  readonly via: Via;
   readonly speed: number;
   readonly seed: number;
   readonly lifetime: number;
@@ -21,9 +45,36 @@ const MINUTE_MS = 60_000;
 export function addSimulateCommand(program: Command, exit: (code: number) => void): void {
   program
     .command("simulate")
-    .description("run IMDSv2 and S3 on loopback, with credentials that really expire")
+    .description("run IMDS, container credentials, STS and S3 on loopback, with credentials that really expire")
     .option("--imds-port <port>", "port of IMDS; 0: any free one", wholeNumber(0, 65_535), 1338)
     .option("--s3-port <port>", "port of S3; 0: any free one", wholeNumber(0, 65_535), 9911)
+    .option("--sts-port <port>", "port of STS; 0: any free one", wholeNumber(0, 65_535), 0)
+    .option("--container-port <port>", "port of the container credentials; 0: any free one", wholeNumber(0, 65_535), 0)
+    .option("--ipv6", "IMDS listens on [::1] as well")
+    .option(
+      "--link-local",
+      "also at 169.254.169.254 and 169.254.170.2, if those are addresses of the loopback interface",
+    )
+    .addOption(
+      new Option("--via <way>", "how clients come to credentials, in the variables that are printed")
+        .choices(["imds", "imds-ipv6", "ecs", "eks", "web-identity"])
+        .default("imds"),
+    )
+    .option("--region <name>", "the instance's region", "us-east-1")
+    .option("--role <name>", "the role that is attached to the instance", "evertoken-role")
+    .option("--no-role", "no role is attached: IMDS has no credentials")
+    .option("--instance <file>", "YAML or JSON that says what the instance is; read again on SIGHUP")
+    .addOption(
+      new Option("--event <event@minutes>", "what happens to the instance, and when; may be given again")
+        .argParser(instanceEvent)
+        .default([], "none"),
+    )
+    .option("--imdsv1", "answer requests without a session token too")
+    .option("--tags", "IMDS tells the instance's tags")
+    .option("--no-extended", "no path that tells the account with the credentials")
+    .option("--hop-limit <hops>", "how far the answer to a session-token request goes", wholeNumber(1, 64), 1)
+    .option("--hops <hops>", "how far away clients are: 2 in a container on a bridge", wholeNumber(1, 64), 1)
+    .option("--packets <number>", "packets a second beyond which IMDS is not reached; EC2: 1024", wholeNumber(1, 1e6))
     .option("--speed <factor>", "simulated seconds per real one", decimal(0.001, 100_000), 1)
     .option("--lifetime <minutes>", "how long credentials live", decimal(0.05, 720), 360)
     .option("--rotation <minutes>", "how often IMDS hands out new ones", decimal(0.05, 720), 60)
@@ -43,6 +94,9 @@ Example:
   $ export AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:1338 AWS_REGION=us-east-1
   $ aws --endpoint-url http://127.0.0.1:9911 s3 cp ./report.csv s3://reports/
 
+Events:
+${EVENT_HELP}
+
 Faults:
 ${faultList()}
 
@@ -58,38 +112,71 @@ function faultList(): string {
 }
 
 async function simulate(options: Options, signal: AbortSignal): Promise<number> {
-  const { imdsPort, s3Port, speed, seed, createBuckets } = options;
+  const { imdsPort, s3Port, stsPort, containerPort, region, hops, speed, seed, createBuckets } = options;
+  const isSpot = options.instance === undefined && options.event.some(({ event }) => event === "spot-interruption");
   const simulator = await startSimulator({
     imdsPort,
     s3Port,
+    stsPort,
+    containerPort,
+    ipv6: options.ipv6 ?? options.via === "imds-ipv6",
+    linkLocal: options.linkLocal,
+    region,
+    hops,
     speed,
     seed,
     createBuckets,
+    roleName: options.role === false ? null : options.role,
+    instance: isSpot ? { lifeCycle: "spot" } : undefined,
+    instanceFile: options.instance,
+    instanceEvents: options.event,
+    extendedCredentials: options.extended,
+    metadataOptions: {
+      httpTokens: options.imdsv1 ? "optional" : "required",
+      httpPutResponseHopLimit: options.hopLimit,
+      instanceMetadataTags: options.tags ? "enabled" : "disabled",
+    },
+    imdsLimits: { packetsPerSecond: options.packets },
     credentialLifetimeMs: options.lifetime * MINUTE_MS,
     rotationIntervalMs: options.rotation * MINUTE_MS,
     timeline: options.fault.map((fault) => ({ fault, fromHours: 0 })),
   });
+  const reload = () => void reloadInstance(simulator, options.instance);
+  process.on("SIGHUP", reload);
   try {
     announce(simulator, options);
     await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
   } finally {
+    process.off("SIGHUP", reload);
     await simulator.close();
   }
   return EXIT.ok;
 }
 
-function announce(simulator: Simulator, { json, fault }: Options): void {
-  const { imdsUrl, s3Url } = simulator;
+/** What is wrong with the file is said, and the instance stays what it was. */
+async function reloadInstance(simulator: Simulator, file: string | undefined): Promise<void> {
+  try {
+    await simulator.instance.load(file);
+  } catch (error) {
+    process.stderr.write(`evertoken: ${describeError(error)}\n`);
+  }
+}
+
+function announce(simulator: Simulator, { json, fault, via }: Options): void {
+  const { imdsUrl, imdsIpv6Url, s3Url, stsUrl, containerUrl } = simulator;
+  const environment = simulator.environment({ via });
   if (json) {
-    process.stdout.write(`${JSON.stringify({ imdsUrl, s3Url, environment: simulator.environment() })}\n`);
+    process.stdout.write(`${JSON.stringify({ imdsUrl, imdsIpv6Url, s3Url, stsUrl, containerUrl, environment })}\n`);
     simulator.journal.on("entry", (entry) => process.stdout.write(`${JSON.stringify(entry)}\n`));
     return;
   }
-  const exports = Object.entries(simulator.environment()).map(([name, value]) => `  export ${name}=${value}`);
+  const exports = Object.entries(environment).map(([name, value]) => `  export ${name}=${value}`);
   process.stdout.write(
     [
-      `IMDSv2 at ${imdsUrl}`,
-      `S3     at ${s3Url}`,
+      `IMDS       at ${imdsUrl}${imdsIpv6Url === undefined ? "" : ` and ${imdsIpv6Url}`}`,
+      `containers at ${containerUrl}`,
+      `STS        at ${stsUrl}`,
+      `S3         at ${s3Url}`,
       ...(fault.length === 0 ? [] : [`faults: ${fault.join(", ")}`]),
       "",
       "Point a client at it:",

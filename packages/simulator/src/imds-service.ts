@@ -1,5 +1,5 @@
 /**
- * The instance metadata service, version 2 only, as EC2 answers it.
+ * The instance metadata service as EC2 answers it.
  *
  * A GET without a good session token is answered 401 with an **empty body**: old SDKs take that for a network error, and
  * an answer with a body would hide the very bug that this simulator is there to show (aws-sdk-cpp #2282).
@@ -11,24 +11,33 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import type { Clock } from "@evertoken/core";
 import { imdsProtocol } from "@evertoken/imds";
 import type { FaultBoard } from "./fault-board.js";
-import { categories, type InstanceFacts, listing } from "./imds-categories.js";
+import { IMDS_VERSIONS } from "./imds-categories.js";
 import { SessionTokens } from "./imds-session-tokens.js";
-import type { InstanceRole } from "./instance-role.js";
+import type { SimulatedInstance } from "./instance/instance.js";
 import type { Journal } from "./journal.js";
-import type { IssuedCredential } from "./ledger.js";
+import { LinkLocalBudget, type LinkLocalLimits } from "./link-local-limits.js";
 
 export interface ImdsServiceOptions {
   readonly clock: Clock;
-  readonly role: InstanceRole;
+  readonly instance: SimulatedInstance;
   readonly journal: Journal;
   readonly faults: () => FaultBoard;
-  readonly facts: InstanceFacts;
   readonly seed: number;
+  /** Whether the path exists that tells the account with the credentials. */
+  readonly extendedCredentials: boolean;
+  readonly limits: LinkLocalLimits;
+}
+
+/** Whose endpoint was asked, and how far away it is. */
+interface Asker {
+  readonly client: string;
+  readonly hops: number;
 }
 
 /** What a request comes to: written to the wire and to the journal. */
 interface Outcome {
   readonly operation: string;
+  /** 0: no answer. */
   readonly status: number;
   readonly decision: string;
   readonly body?: string;
@@ -50,35 +59,36 @@ const NOT_FOUND_PAGE = `<?xml version="1.0" encoding="iso-8859-1"?>
 </html>
 `;
 
-const INFO_PATH = "/latest/meta-data/iam/info";
-
 export class ImdsService {
   readonly #clock: Clock;
-  readonly #role: InstanceRole;
+  readonly #instance: SimulatedInstance;
   readonly #journal: Journal;
   readonly #faults: () => FaultBoard;
-  readonly #facts: InstanceFacts;
   readonly #sessionTokens: SessionTokens;
-  readonly #categories: Map<string, string>;
+  readonly #extendedCredentials: boolean;
+  readonly #budget: LinkLocalBudget;
   readonly #ending = new AbortController();
 
-  constructor({ clock, role, journal, faults, facts, seed }: ImdsServiceOptions) {
+  constructor({ clock, instance, journal, faults, seed, extendedCredentials, limits }: ImdsServiceOptions) {
     this.#clock = clock;
-    this.#role = role;
+    this.#instance = instance;
     this.#journal = journal;
     this.#faults = faults;
-    this.#facts = facts;
     this.#sessionTokens = new SessionTokens(seed);
-    this.#categories = categories(facts);
+    this.#extendedCredentials = extendedCredentials;
+    this.#budget = new LinkLocalBudget(limits, clock.network);
     // Each delayed answer listens for the end, and there may be hundreds.
     setMaxListeners(0, this.#ending.signal);
   }
 
-  /** Answers requests; the journal calls who asks through here `client`. */
-  listener(client: string): RequestListener {
+  /**
+   * Answers requests; the journal calls who asks through here `client`.
+   * @param hops how far away the client is: 1 on the host itself, 2 in a container on a bridge.
+   */
+  listener(client: string, hops = 1): RequestListener {
     return (incoming, outgoing) => {
       // A caller that is gone has nothing to be told.
-      this.#serve(client, incoming, outgoing).catch(() => outgoing.destroy());
+      this.#serve({ client, hops }, incoming, outgoing).catch(() => outgoing.destroy());
     };
   }
 
@@ -91,18 +101,19 @@ export class ImdsService {
     this.#ending.abort();
   }
 
-  async #serve(client: string, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+  async #serve({ client, hops }: Asker, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     incoming.resume();
     const at = this.#clock.now();
     const { method = "", url = "" } = incoming;
-    const path = url.split("?", 1)[0] ?? "";
+    // Slashes that stand together count as one: the AWS SDK for JavaScript's own metadata client asks for //latest/….
+    const path = (url.split("?", 1)[0] ?? "").replace(/\/{2,}/g, "/");
     const faults = this.#faults();
     const slow = faults.find("imds-slow");
     if (slow !== undefined) await this.#clock.network.sleep(slow.options.delayMs ?? 900, this.#ending.signal);
     const down = faults.find("imds-down") !== undefined;
     const outcome = down
       ? { operation: operationOf(path), status: 0, decision: "fault imds-down" }
-      : this.#answer(method, path, incoming);
+      : this.#arrived(this.#answer(method, path, incoming), hops);
     const { operation, status, decision, generation } = outcome;
     this.#journal.record({
       at,
@@ -116,7 +127,16 @@ export class ImdsService {
       ...(generation === undefined ? {} : { generation }),
     });
     if (down) outgoing.destroy();
-    else this.#write(outgoing, outcome);
+    // Of what is lost on the way the client hears nothing: it waits until it has had enough, or the simulator ends.
+    else if (status !== 0) this.#write(outgoing, outcome);
+  }
+
+  /** The answer to a session-token request has a hop limit: beyond it, the network drops it. */
+  #arrived(outcome: Outcome, hops: number): Outcome {
+    const { httpPutResponseHopLimit: limit } = this.#instance.metadataOptions;
+    if (outcome.operation !== "token" || outcome.status !== 200 || hops <= limit) return outcome;
+    const decision = `answer lost: hop limit ${limit}, and the client is ${hops} hops away`;
+    return { operation: outcome.operation, status: 0, decision };
   }
 
   #write(outgoing: ServerResponse, { status, body = "", contentType = "text/plain", headers = {} }: Outcome): void {
@@ -136,12 +156,21 @@ export class ImdsService {
     const operation = operationOf(path);
     const broken = this.#faults().find("imds-error");
     if (broken !== undefined) return { operation, status: broken.options.status ?? 500, decision: "fault imds-error" };
+    const spent = this.#budget.spend(incoming);
+    if (spent === "lost") return { operation, status: 0, decision: "lost: linklocal_allowance_exceeded" };
+    if (spent === "throttled")
+      return { operation, status: 503, decision: "more requests than IMDS serves in a second" };
+    const { httpEndpoint, httpTokens } = this.#instance.metadataOptions;
+    if (httpEndpoint === "disabled")
+      return { operation, status: 403, decision: "the instance's httpEndpoint is disabled" };
     if (path === imdsProtocol.tokenPath) return this.#grant(method, incoming);
     if (method !== "GET" && method !== "HEAD") return { operation, status: 405, decision: "method not allowed" };
     const token = incoming.headers[imdsProtocol.tokenHeader];
     const judgement = this.#sessionTokens.judge(typeof token === "string" ? token : undefined, this.#clock.now());
+    // Whoever shows a token must show a good one; without any, it is IMDSv1.
+    if (judgement === "missing" && httpTokens === "optional") return this.#read(path, operation, "ok, IMDSv1");
     if (judgement !== "good") return { operation, status: 401, decision: `session token ${judgement}` };
-    return this.#read(path, operation);
+    return this.#read(path, operation, "ok");
   }
 
   #grant(method: string, incoming: IncomingMessage): Outcome {
@@ -166,37 +195,28 @@ export class ImdsService {
     };
   }
 
-  #read(path: string, operation: string): Outcome {
-    const ok = { operation, status: 200, decision: "ok" };
-    for (const roles of [imdsProtocol.rolePath, imdsProtocol.extendedRolePath]) {
-      if (path === roles || `${path}/` === roles) return { ...ok, body: this.#role.roleName };
-      if (path === `${roles}${this.#role.roleName}`) {
-        const credential = this.#role.current(this.#clock.now());
-        const account = roles === imdsProtocol.extendedRolePath ? { AccountId: this.#facts.accountId } : {};
-        return { ...ok, body: documentOf(credential, account), generation: credential.generation };
-      }
+  #read(path: string, operation: string, decision: string): Outcome {
+    const plain = decoded(path);
+    if (plain === undefined) return { operation, status: 400, decision: "the path cannot be read" };
+    if (plain === "/") return { operation, status: 200, decision, body: [...IMDS_VERSIONS, "latest"].join("\n") };
+    const [, version = "", below = ""] = /^\/([^/]+)(?:\/(.*))?$/.exec(plain) ?? [];
+    const isVersion = version === "latest" || IMDS_VERSIONS.includes(version);
+    const found = isVersion ? this.#instance.find(below, this.#extendedCredentials) : undefined;
+    if (found === undefined) {
+      return { operation, status: 404, decision: "no such category", body: NOT_FOUND_PAGE, contentType: "text/html" };
     }
-    if (path === INFO_PATH) return { ...ok, body: this.#profile(), contentType: "application/json" };
-    const body = this.#categories.get(path) ?? listing(this.#paths(), path);
-    if (body !== undefined) return { ...ok, body };
-    return { operation, status: 404, decision: "no such category", body: NOT_FOUND_PAGE, contentType: "text/html" };
+    const { value, ...more } = found;
+    return { operation, status: 200, decision, body: value, ...more };
   }
+}
 
-  #profile(): string {
-    const { accountId } = this.#facts;
-    const profile = {
-      Code: "Success",
-      LastUpdated: instant(this.#role.current(this.#clock.now()).issuedAt),
-      InstanceProfileArn: `arn:aws:iam::${accountId}:instance-profile/${this.#role.roleName}`,
-      InstanceProfileId: "AIPAEXAMPLEPROFILE000",
-    };
-    return JSON.stringify(profile, null, 2);
-  }
-
-  *#paths(): Iterable<string> {
-    yield* this.#categories.keys();
-    yield INFO_PATH;
-    yield `${imdsProtocol.rolePath}${this.#role.roleName}`;
+/** A path without its escape sequences: tags may have a blank or a colon in their names. */
+function decoded(path: string): string | undefined {
+  if (!path.includes("%")) return path;
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return undefined;
   }
 }
 
@@ -211,23 +231,4 @@ function operationOf(path: string): string {
     if (path.startsWith(roles)) return `${name}credentials`;
   }
   return path.split("/").filter(Boolean).at(-1) ?? "root";
-}
-
-function documentOf(credential: IssuedCredential, more: Readonly<Record<string, string>>): string {
-  const document = {
-    Code: "Success",
-    LastUpdated: instant(credential.issuedAt),
-    Type: "AWS-HMAC",
-    AccessKeyId: credential.accessKeyId,
-    SecretAccessKey: credential.secretAccessKey,
-    Token: credential.sessionToken,
-    Expiration: instant(credential.expiresAt),
-    ...more,
-  };
-  return JSON.stringify(document, null, 2);
-}
-
-/** Whole seconds with a Z, as IMDS prints instants. */
-function instant(epochMs: number): string {
-  return new Date(epochMs).toISOString().replace(/\.\d+Z$/, "Z");
 }

@@ -1,7 +1,14 @@
+export type { EnvironmentOptions, Via } from "./environment.js";
 export type { ActiveFault, FaultEvents } from "./fault-board.js";
 export { FAULTS, type FaultDescription, type FaultName, type FaultOptions, type FaultPeriod } from "./faults.js";
+export type { InstanceDescription, SecurityGroup } from "./instance/description.js";
+export type { InstanceEvent, PlannedInstanceEvent } from "./instance/events.js";
+export type { Instance } from "./instance/instance.js";
+export type { MetadataOptions, MetadataOptionsInput } from "./instance/metadata-options.js";
+export type { InstanceOverrides } from "./instance/overrides.js";
 export type { Journal, JournalCount, JournalEntry } from "./journal.js";
-export { PortInUseError } from "./listener.js";
-export type { SimulatorOptions } from "./options.js";
+export type { LinkLocalLimits } from "./link-local-limits.js";
+export { PortInUseError, PortNotAllowedError } from "./listener.js";
+export type { EndpointOptions, SimulatorOptions } from "./options.js";
 export { type Endpoints, type Simulator, startSimulator } from "./simulator.js";
 export { followClock } from "./virtual-date.js";

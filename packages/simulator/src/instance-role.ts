@@ -7,6 +7,7 @@
  */
 
 import { jittered, type Random, seededRandom } from "@evertoken/core";
+import type { Caller } from "./iam.js";
 import { endOf, type IssuedCredential, type Ledger } from "./ledger.js";
 
 export interface InstanceRoleOptions {
@@ -17,14 +18,17 @@ export interface InstanceRoleOptions {
   readonly lifetimeMs: number;
   readonly rotationIntervalMs: number;
   readonly seed: number;
+  /** Who signs with the credentials of that role, as STS tells. */
+  readonly caller?: (roleName: string) => Caller;
 }
 
 /** EC2 does not rotate by the stroke of the hour. */
 const ROTATION_JITTER = 0.03;
 
 export class InstanceRole {
-  readonly roleName: string;
   readonly #ledger: Ledger;
+  readonly #caller: InstanceRoleOptions["caller"];
+  #roleName: string;
   readonly #lifetimeMs: number;
   readonly #rotationIntervalMs: number;
   readonly #random: Random;
@@ -34,8 +38,9 @@ export class InstanceRole {
   #rotatesAt: number;
   #holds = 0;
 
-  constructor({ ledger, roleName, startedAt, lifetimeMs, rotationIntervalMs, seed }: InstanceRoleOptions) {
-    this.roleName = roleName;
+  constructor({ ledger, roleName, startedAt, lifetimeMs, rotationIntervalMs, seed, caller }: InstanceRoleOptions) {
+    this.#roleName = roleName;
+    this.#caller = caller;
     this.#ledger = ledger;
     this.#lifetimeMs = lifetimeMs;
     this.#rotationIntervalMs = rotationIntervalMs;
@@ -44,9 +49,25 @@ export class InstanceRole {
     this.#rotatesAt = this.#rotationAfter(startedAt);
   }
 
+  get roleName(): string {
+    return this.#roleName;
+  }
+
+  /** Another role, or the same once more: its credentials are new, those of before live on to their end. */
+  become(roleName: string, at: number): void {
+    this.#catchUp(at);
+    this.#roleName = roleName;
+    this.#rotate(at);
+  }
+
   current(now: number): IssuedCredential {
     this.#catchUp(now);
-    this.#current ??= this.#ledger.issue(this.roleName, this.#currentSince, this.#lifetimeMs);
+    this.#current ??= this.#ledger.issue(
+      this.#roleName,
+      this.#currentSince,
+      this.#lifetimeMs,
+      this.#caller?.(this.#roleName),
+    );
     return this.#current;
   }
 

@@ -10,7 +10,7 @@ export interface JournalEntry {
   readonly number: number;
   /** When the request arrived, by the simulator's clock, in epoch milliseconds. */
   readonly at: number;
-  readonly service: "imds" | "s3";
+  readonly service: "imds" | "s3" | "container" | "sts";
   /** Who asked: the label of the endpoint that was used. */
   readonly client: string;
   /** What was asked, in the service's words: `token`, `role-list`, `credentials`, `PutObject`, … */

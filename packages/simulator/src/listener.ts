@@ -2,13 +2,18 @@
 
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { EvertokenError } from "@evertoken/core";
+import { networkInterfaces } from "node:os";
+import { EvertokenError, InvalidInputError } from "@evertoken/core";
 
-/** A simulator never listens on an address that another machine could reach. */
-const HOST = "127.0.0.1";
+/** A simulator never listens on an address that another machine could reach: link-local ones must be the loopback's. */
+export type LoopbackHost = "127.0.0.1" | "::1" | "169.254.169.254" | "169.254.170.2";
 
 export class PortInUseError extends EvertokenError {
   override readonly code = "PORT_IN_USE";
+}
+
+export class PortNotAllowedError extends EvertokenError {
+  override readonly code = "PORT_NOT_ALLOWED";
 }
 
 export interface Handlers {
@@ -21,13 +26,19 @@ export interface Listening {
   close(): Promise<void>;
 }
 
-/** @throws PortInUseError when somebody else listens on `port` already. */
-export async function listen(port: number, what: string, handlers: Handlers): Promise<Listening> {
+/** @throws PortInUseError when somebody else listens on `port` already; InvalidInputError when this host has no such address. */
+export async function listen(
+  port: number,
+  what: string,
+  handlers: Handlers,
+  host: LoopbackHost = "127.0.0.1",
+): Promise<Listening> {
   const server = createServer({ keepAliveTimeout: 60_000 }, handlers.request);
   if (handlers.checkContinue !== undefined) server.on("checkContinue", handlers.checkContinue);
-  await bind(server, port, what);
+  assertOnLoopback(host);
+  await bind(server, port, what, host);
   return {
-    url: `http://${HOST}:${(server.address() as AddressInfo).port}`,
+    url: `http://${host === "::1" ? "[::1]" : host}:${(server.address() as AddressInfo).port}`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -36,13 +47,29 @@ export async function listen(port: number, what: string, handlers: Handlers): Pr
   };
 }
 
-function bind(server: Server, port: number, what: string): Promise<void> {
+function assertOnLoopback(host: LoopbackHost): void {
+  const isThere = Object.values(networkInterfaces()).some((addresses) =>
+    addresses?.some(({ address, internal }) => internal && address === host),
+  );
+  if (isThere || host === "127.0.0.1") return;
+  const [field, message] =
+    host === "::1"
+      ? ["ipv6", "cannot be: this host has no IPv6 loopback address (::1)"]
+      : ["linkLocal", `needs ${host} on the loopback interface: ip addr add ${host}/32 dev lo`];
+  throw new InvalidInputError("startSimulator options", [{ field, message }]);
+}
+
+function bind(server: Server, port: number, what: string, host: LoopbackHost): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EACCES") {
+        const message = `port ${port} for ${what} may not be opened: run as root, with CAP_NET_BIND_SERVICE, or choose another port.`;
+        return reject(new PortNotAllowedError(message, { cause: error }));
+      }
       if (error.code !== "EADDRINUSE") return reject(error);
       const message = `port ${port} for ${what} is in use: end what listens there, or choose another port (0: any free one).`;
       reject(new PortInUseError(message, { cause: error }));
     });
-    server.listen(port, HOST, resolve);
+    server.listen(port, host, resolve);
   });
 }

@@ -1,27 +1,47 @@
 /**
- * The simulator: IMDSv2 and S3 on loopback in one process, on one clock, one ledger and one journal.
+ * The simulator: IMDS, container credentials, STS and S3 on loopback in one process, on one clock, one ledger and one journal.
  */
 
 import { type Clock, ClosedError, type EventSource, InvalidInputError, VirtualClock } from "@evertoken/core";
+import { IdentityTokens } from "./container/identity-token.js";
+import { ContainerService } from "./container/service.js";
+import { type EnvironmentOptions, environmentOf, environmentSettings } from "./environment.js";
 import { type ActiveFault, FaultBoard, type FaultEffects, type FaultEvents } from "./fault-board.js";
 import type { FaultName, FaultOptions } from "./faults.js";
-import { instanceFacts } from "./imds-categories.js";
+import { assumedRole, iamUser } from "./iam.js";
 import { ImdsService } from "./imds-service.js";
+import { type Instance, SimulatedInstance } from "./instance/instance.js";
+import { readInstanceFile } from "./instance/overrides.js";
 import { InstanceRole } from "./instance-role.js";
 import { Journal } from "./journal.js";
-import { Ledger } from "./ledger.js";
-import { type Handlers, type Listening, listen } from "./listener.js";
-import { checkClientLabel, type SimulatorOptions, type SimulatorSettings, simulatorSettings } from "./options.js";
+import { type IssuedCredential, Ledger } from "./ledger.js";
+import { type Handlers, type Listening, type LoopbackHost, listen } from "./listener.js";
+import {
+  type EndpointOptions,
+  endpointSettings,
+  type SimulatorOptions,
+  type SimulatorSettings,
+  simulatorSettings,
+} from "./options.js";
 import { S3Service } from "./s3/service.js";
+import { seededHex, seededNumber } from "./seeded.js";
+import { StsService } from "./sts/service.js";
 
 export interface Endpoints {
   readonly imdsUrl: string;
   readonly s3Url: string;
+  readonly stsUrl: string;
+  /** Where the container credentials are; `environment` tells the paths and tokens. */
+  readonly containerUrl: string;
+  /** IMDS once more, on `::1`, if the simulator was started with `ipv6`. */
+  readonly imdsIpv6Url: string | undefined;
 }
 
 export interface Simulator extends Endpoints, EventSource<FaultEvents> {
   readonly clock: Clock;
   readonly journal: Journal;
+  /** The instance that IMDS tells of: its role, its options and what is announced to it can be changed. */
+  readonly instance: Instance;
   /**
    * Starts a fault now; it lasts until its `end()`, if it is of a kind that lasts.
    * @throws InvalidInputError for an unknown fault, or an option that means nothing to it; ClosedError.
@@ -29,16 +49,18 @@ export interface Simulator extends Endpoints, EventSource<FaultEvents> {
   fault(name: FaultName, options?: FaultOptions): ActiveFault;
   activeFaults(): readonly ActiveFault[];
   /**
-   * Further endpoints on free ports: the same services, told apart in the journal by `client`.
+   * Further endpoints on free ports: the same services, told apart in the journal by `client`. With `hops: 2` they are those
+   * of a container on a bridge, where the answer to a session-token request does not arrive unless the hop limit is 2.
    * @throws InvalidInputError when `client` is empty; ClosedError.
    */
-  openEndpoints(client: string): Promise<Endpoints>;
+  openEndpoints(client: string, options?: EndpointOptions): Promise<Endpoints>;
   /**
-   * What to put into `process.env` so that an AWS SDK finds it. Bucket names belong into the path with most SDKs.
-   * @param client whose endpoints. Default: the first ones.
-   * @throws InvalidInputError when no endpoints were opened for `client`.
+   * What to put into `process.env` so that an AWS SDK finds credentials and services here. Bucket names belong into the path
+   * with most SDKs. A program that has credentials in its environment or a profile already takes those first.
+   * @param options by which way (`via`, default `imds`), and through whose endpoints (`client`, or that alone).
+   * @throws InvalidInputError for a way that is none, and when no endpoints were opened for `client`.
    */
-  environment(client?: string): Record<string, string>;
+  environment(options?: string | EnvironmentOptions): Record<string, string>;
   /** Ends all connections and timers at once. Idempotent. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -53,9 +75,11 @@ export interface Simulator extends Endpoints, EventSource<FaultEvents> {
  */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
   const settings = simulatorSettings(options);
-  const simulator = new LoopbackSimulator(settings);
+  const { instanceFile, region } = settings;
+  const overrides = instanceFile === undefined ? settings.instance : await readInstanceFile(instanceFile, region);
+  const simulator = new LoopbackSimulator({ ...settings, instance: overrides });
   try {
-    return await simulator.open(settings.imdsPort, settings.s3Port);
+    return await simulator.open(settings);
   } catch (error) {
     await simulator.close();
     throw error;
@@ -68,18 +92,36 @@ const MAX_SKEW_MS = 15 * 60_000;
 /** Real time that a request may be on its way: on a fast clock it counts as skew, which no network causes. */
 const ON_ITS_WAY_MS = 5000;
 
+/** What the pod or task is allowed to be, and the user for whom there is a long-term access key. */
+const TASK_ROLE = "evertoken-task-role";
+const USER = "evertoken-user";
+
 /** The label of the first endpoints in the journal. */
 const FIRST_CLIENT = "default";
+
+type Ports = Pick<
+  SimulatorSettings,
+  "imdsPort" | "s3Port" | "stsPort" | "containerPort" | "ipv6" | "hops" | "linkLocal"
+>;
+type ServicePorts = Omit<Ports, "ipv6" | "hops" | "linkLocal">;
 
 class LoopbackSimulator implements Simulator {
   readonly clock: Clock;
   readonly journal = new Journal();
+  readonly instance: SimulatedInstance;
   readonly #region: string;
+  readonly #seed: number;
+  readonly #ledger: Ledger;
   readonly #faults: FaultBoard;
   readonly #imds: ImdsService;
   readonly #s3: S3Service;
+  readonly #sts: StsService;
+  readonly #container: ContainerService;
+  readonly #tokens: IdentityTokens;
   readonly #listening: Listening[] = [];
   readonly #endpoints = new Map<string, Endpoints>();
+  #hasIpv6 = false;
+  #isLinkLocal = false;
   #closing: Promise<void> | undefined;
 
   constructor(settings: SimulatorSettings) {
@@ -87,17 +129,60 @@ class LoopbackSimulator implements Simulator {
     const { journal } = this;
     const ledger = new Ledger(seed);
     const { roleName, credentialLifetimeMs: lifetimeMs, rotationIntervalMs } = settings;
-    const startedAt = clock.now();
-    const role = new InstanceRole({ ledger, roleName, startedAt, lifetimeMs, rotationIntervalMs, seed });
     this.clock = clock;
     this.#region = region;
+    this.#seed = seed;
+    this.#ledger = ledger;
+    this.instance = new SimulatedInstance({
+      now: () => clock.now(),
+      ledger,
+      seed,
+      region,
+      roleName,
+      lifetimeMs,
+      rotationIntervalMs,
+      metadataOptions: settings.metadataOptions,
+      overrides: settings.instance,
+      file: settings.instanceFile,
+      events: settings.instanceEvents,
+    });
+    const taskRole = new InstanceRole({
+      ledger,
+      roleName: TASK_ROLE,
+      startedAt: clock.now(),
+      lifetimeMs,
+      rotationIntervalMs,
+      seed: seededNumber(seed, "rotation/task"),
+      caller: (name) =>
+        assumedRole({ ...this.instance.description, roleName: name }, seededHex(seed, "task", 32), seed),
+    });
     this.#imds = new ImdsService({
       clock,
-      role,
+      instance: this.instance,
       journal,
       seed,
-      facts: instanceFacts(seed, region),
       faults: () => this.#faults,
+      extendedCredentials: settings.extendedCredentials,
+      limits: settings.imdsLimits,
+    });
+    this.#tokens = new IdentityTokens(clock, seed, region);
+    this.#container = new ContainerService({
+      clock,
+      journal,
+      role: taskRole,
+      roleArn: () => this.#taskRoleArn(),
+      accountId: () => this.instance.description.accountId,
+      tokens: this.#tokens,
+      seed,
+    });
+    this.#sts = new StsService({
+      clock,
+      ledger,
+      journal,
+      tokens: this.#tokens,
+      region,
+      seed,
+      maxSkewMs: () => maxSkewMs(clock),
     });
     const { createBuckets } = settings;
     this.#s3 = new S3Service({
@@ -109,7 +194,8 @@ class LoopbackSimulator implements Simulator {
       createBuckets,
       maxSkewMs: () => maxSkewMs(clock),
     });
-    this.#faults = new FaultBoard(clock, settings.timeline, effectsOn(role, this.#imds));
+    const roles = [this.instance.role, this.instance.ec2Role, taskRole];
+    this.#faults = new FaultBoard(clock, settings.timeline, effectsOn(roles, this.#imds));
   }
 
   get imdsUrl(): string {
@@ -120,14 +206,28 @@ class LoopbackSimulator implements Simulator {
     return this.#endpointsOf(FIRST_CLIENT).s3Url;
   }
 
-  async open(imdsPort: number, s3Port: number): Promise<Simulator> {
-    await this.#listen(FIRST_CLIENT, imdsPort, s3Port);
+  get stsUrl(): string {
+    return this.#endpointsOf(FIRST_CLIENT).stsUrl;
+  }
+
+  get containerUrl(): string {
+    return this.#endpointsOf(FIRST_CLIENT).containerUrl;
+  }
+
+  get imdsIpv6Url(): string | undefined {
+    return this.#endpointsOf(FIRST_CLIENT).imdsIpv6Url;
+  }
+
+  async open(ports: Ports): Promise<Simulator> {
+    this.#hasIpv6 = ports.ipv6;
+    await this.#listen(FIRST_CLIENT, ports.hops, ports);
+    if (ports.linkLocal) await this.#listenOnLinkLocal(ports.hops);
     return this;
   }
 
-  async openEndpoints(client: string): Promise<Endpoints> {
-    checkClientLabel(client);
-    return this.#listen(client, 0, 0);
+  async openEndpoints(client: string, options: EndpointOptions = {}): Promise<Endpoints> {
+    const { hops } = endpointSettings(client, options);
+    return this.#listen(client, hops, { imdsPort: 0, s3Port: 0, stsPort: 0, containerPort: 0 });
   }
 
   fault(name: FaultName, options?: FaultOptions): ActiveFault {
@@ -143,13 +243,22 @@ class LoopbackSimulator implements Simulator {
     return this.#faults.on(event, listener);
   }
 
-  environment(client = FIRST_CLIENT): Record<string, string> {
-    const { imdsUrl, s3Url } = this.#endpointsOf(client);
-    return {
-      AWS_EC2_METADATA_SERVICE_ENDPOINT: imdsUrl,
-      AWS_ENDPOINT_URL_S3: s3Url,
-      AWS_REGION: this.#region,
-    };
+  environment(options: string | EnvironmentOptions = {}): Record<string, string> {
+    const { via, client = FIRST_CLIENT } = environmentSettings(options);
+    const endpoints = this.#endpointsOf(client);
+    if (via === "imds-ipv6" && endpoints.imdsIpv6Url === undefined) {
+      const message = "is imds-ipv6: expected another one, or a simulator that was started with ipv6";
+      throw new InvalidInputError("environment", [{ field: "via", message }]);
+    }
+    return environmentOf(via, {
+      endpoints,
+      isLinkLocal: this.#isLinkLocal && client === FIRST_CLIENT,
+      region: this.#region,
+      container: this.#container,
+      tokens: this.#tokens,
+      taskRoleArn: () => this.#taskRoleArn(),
+      userKey: () => this.#userKey(),
+    });
   }
 
   close(): Promise<void> {
@@ -161,17 +270,40 @@ class LoopbackSimulator implements Simulator {
     return this.close();
   }
 
-  async #listen(client: string, imdsPort: number, s3Port: number): Promise<Endpoints> {
-    const imds = await this.#add(imdsPort, "IMDS", { request: this.#imds.listener(client) });
-    const s3 = await this.#add(s3Port, "S3", this.#upToDate(this.#s3.handlers(client)));
-    const endpoints = Object.freeze({ imdsUrl: imds.url, s3Url: s3.url });
+  async #listen(client: string, hops: number, ports: ServicePorts): Promise<Endpoints> {
+    const imdsHandlers = { request: this.#upToDate(this.#imds.listener(client, hops)) };
+    const { request, checkContinue } = this.#s3.handlers(client);
+    const s3Handlers = { request: this.#upToDate(request), checkContinue: this.#upToDate(checkContinue) };
+    const imds = await this.#add(ports.imdsPort, "IMDS", imdsHandlers);
+    const ipv6 = this.#hasIpv6 ? await this.#add(0, "IMDS over IPv6", imdsHandlers, "::1") : undefined;
+    const s3 = await this.#add(ports.s3Port, "S3", s3Handlers);
+    const sts = await this.#add(ports.stsPort, "STS", { request: this.#upToDate(this.#sts.listener(client)) });
+    const container = await this.#add(ports.containerPort, "container credentials", {
+      request: this.#upToDate(this.#container.listener(client)),
+    });
+    const endpoints: Endpoints = Object.freeze({
+      imdsUrl: imds.url,
+      s3Url: s3.url,
+      stsUrl: sts.url,
+      containerUrl: container.url,
+      imdsIpv6Url: ipv6?.url,
+    });
     this.#endpoints.set(client, endpoints);
     return endpoints;
   }
 
-  async #add(port: number, what: string, handlers: Handlers): Promise<Listening> {
+  /** The places where programs look that cannot be told another one. */
+  async #listenOnLinkLocal(hops: number): Promise<void> {
+    const imds = this.#upToDate(this.#imds.listener(FIRST_CLIENT, hops));
+    const container = this.#upToDate(this.#container.listener(FIRST_CLIENT));
+    await this.#add(80, "IMDS", { request: imds }, "169.254.169.254");
+    await this.#add(80, "container credentials", { request: container }, "169.254.170.2");
+    this.#isLinkLocal = true;
+  }
+
+  async #add(port: number, what: string, handlers: Handlers, host?: LoopbackHost): Promise<Listening> {
     this.#assertOpen();
-    const listening = await listen(port, what, handlers);
+    const listening = await listen(port, what, handlers, host);
     this.#listening.push(listening);
     // Closed while the port was being opened: `close` has not seen this one.
     if (this.#closing !== undefined) await listening.close();
@@ -190,34 +322,42 @@ class LoopbackSimulator implements Simulator {
     if (this.#closing !== undefined) throw new ClosedError("this simulator is closed: start another one");
   }
 
-  /** A revocation that is due must have happened before S3 judges anybody. */
-  #upToDate({ request, checkContinue }: Required<Handlers>): Handlers {
-    const after =
-      (listener: Handlers["request"]): Handlers["request"] =>
-      (incoming, outgoing) => {
-        this.#faults.active();
-        listener(incoming, outgoing);
-      };
-    return { request: after(request), checkContinue: after(checkContinue) };
+  /** A revocation that is due must have happened before anybody judges credentials or hands them out. */
+  #upToDate(listener: Handlers["request"]): Handlers["request"] {
+    return (incoming, outgoing) => {
+      this.#faults.active();
+      listener(incoming, outgoing);
+    };
+  }
+
+  #taskRoleArn(): string {
+    const { partition, accountId } = this.instance.description;
+    return `arn:${partition}:iam::${accountId}:role/${TASK_ROLE}`;
+  }
+
+  #userKey(): IssuedCredential {
+    const { partition, accountId } = this.instance.description;
+    return this.#ledger.longTermKey(USER, iamUser(partition, accountId, USER, this.#seed));
   }
 
   async #close(): Promise<void> {
     this.#faults.close();
     this.#imds.close();
+    this.#tokens.close();
     await Promise.all(this.#listening.map((listening) => listening.close()));
   }
 }
 
 /** What those faults do that change what is known; the others are looked up when a request comes. */
-function effectsOn(role: InstanceRole, imds: ImdsService): FaultEffects {
+function effectsOn(roles: readonly InstanceRole[], imds: ImdsService): FaultEffects {
   return {
     began(name, at) {
       if (name === "session-tokens-forgotten") imds.forgetSessionTokens();
-      if (name === "credentials-revoked") role.revoke(at);
-      if (name === "credentials-stuck") role.hold(at);
+      if (name === "credentials-revoked") for (const role of roles) role.revoke(at);
+      if (name === "credentials-stuck") for (const role of roles) role.hold(at);
     },
     ended(name, at) {
-      if (name === "credentials-stuck") role.release(at);
+      if (name === "credentials-stuck") for (const role of roles) role.release(at);
     },
   };
 }

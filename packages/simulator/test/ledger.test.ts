@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Ledger } from "../src/ledger.js";
+import { Ledger, MOST_KNOWN } from "../src/ledger.js";
 
 const ISSUED_AT = Date.UTC(2026, 10, 23, 12) + 300;
 const LIFETIME = 60_000;
@@ -68,5 +68,22 @@ describe("the ledger's verdict", () => {
     const verdicts = [...before, after].map((it) => ledger.judge(it.accessKeyId, it.sessionToken, ISSUED_AT));
 
     expect(verdicts).toEqual(["revoked", "revoked", "valid"]);
+  });
+});
+
+describe("a ledger that is asked for very many credentials", () => {
+  it("keeps the newest, and the keys of users; the oldest are unknown from then on", () => {
+    const ledger = new Ledger(1);
+    const caller = { accountId: "123456789012", arn: "arn:aws:iam::123456789012:user/one", userId: "AIDA" };
+    const user = ledger.longTermKey("one", caller);
+    const issued = Array.from({ length: MOST_KNOWN + 1 }, () => ledger.issue("role", 0, 3_600_000));
+    const [first, , third] = issued;
+
+    const verdicts = [first, third, issued.at(-1), user].map((credential) =>
+      ledger.judge(credential?.accessKeyId ?? "", credential?.sessionToken || undefined, 1),
+    );
+
+    expect(verdicts).toEqual(["unknown", "valid", "valid", "valid"]);
+    expect(issued.at(-1)?.generation).toBe(MOST_KNOWN + 1);
   });
 });

@@ -59,7 +59,9 @@ describe("starting a simulator", () => {
     expect(simulator.environment()).toEqual({
       AWS_EC2_METADATA_SERVICE_ENDPOINT: simulator.imdsUrl,
       AWS_ENDPOINT_URL_S3: simulator.s3Url,
+      AWS_ENDPOINT_URL_STS: simulator.stsUrl,
       AWS_REGION: "eu-central-1",
+      AWS_DEFAULT_REGION: "eu-central-1",
     });
   });
 
@@ -107,7 +109,9 @@ describe("the environment of further endpoints", () => {
     expect(simulator.environment("lane")).toEqual({
       AWS_EC2_METADATA_SERVICE_ENDPOINT: lane.imdsUrl,
       AWS_ENDPOINT_URL_S3: lane.s3Url,
+      AWS_ENDPOINT_URL_STS: lane.stsUrl,
       AWS_REGION: "us-east-1",
+      AWS_DEFAULT_REGION: "us-east-1",
     });
   });
 

@@ -1,0 +1,14 @@
+/** The same in vitest; in jest the three names are global, and the rest is the same. */
+
+import { startSimulator } from "@evertoken/simulator";
+import { afterAll, expect, it, vi } from "vitest";
+
+const simulator = await startSimulator();
+for (const [name, value] of Object.entries(simulator.environment({ via: "eks" }))) vi.stubEnv(name, value);
+afterAll(() => simulator.close());
+
+it("a report is written with the credentials of the pod", async () => {
+  const { writeReport } = await import("../src/simulator-in-tests/daily-report.js");
+
+  expect(await writeReport("monday")).toBe(true);
+});
