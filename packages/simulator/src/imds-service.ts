@@ -6,11 +6,9 @@
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
  */
 
-import { setMaxListeners } from "node:events";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Clock } from "@evertoken/core";
 import { imdsProtocol } from "@evertoken/imds";
-import type { FaultBoard } from "./fault-board.js";
 import { categories, type InstanceFacts, listing } from "./imds-categories.js";
 import { SessionTokens } from "./imds-session-tokens.js";
 import type { InstanceRole } from "./instance-role.js";
@@ -21,7 +19,6 @@ export interface ImdsServiceOptions {
   readonly clock: Clock;
   readonly role: InstanceRole;
   readonly journal: Journal;
-  readonly faults: () => FaultBoard;
   readonly facts: InstanceFacts;
   readonly seed: number;
 }
@@ -56,53 +53,34 @@ export class ImdsService {
   readonly #clock: Clock;
   readonly #role: InstanceRole;
   readonly #journal: Journal;
-  readonly #faults: () => FaultBoard;
   readonly #facts: InstanceFacts;
   readonly #sessionTokens: SessionTokens;
   readonly #categories: Map<string, string>;
-  readonly #ending = new AbortController();
 
-  constructor({ clock, role, journal, faults, facts, seed }: ImdsServiceOptions) {
+  constructor({ clock, role, journal, facts, seed }: ImdsServiceOptions) {
     this.#clock = clock;
     this.#role = role;
     this.#journal = journal;
-    this.#faults = faults;
     this.#facts = facts;
     this.#sessionTokens = new SessionTokens(seed);
     this.#categories = categories(facts);
-    // Each delayed answer listens for the end, and there may be hundreds.
-    setMaxListeners(0, this.#ending.signal);
   }
 
   /** Answers requests; the journal calls who asks through here `client`. */
   listener(client: string): RequestListener {
-    return (incoming, outgoing) => {
-      // A caller that is gone has nothing to be told.
-      this.#serve(client, incoming, outgoing).catch(() => outgoing.destroy());
-    };
+    return (incoming, outgoing) => this.#serve(client, incoming, outgoing);
   }
 
   forgetSessionTokens(): void {
     this.#sessionTokens.forgetAll();
   }
 
-  /** Ends answers that are still being delayed. */
-  close(): void {
-    this.#ending.abort();
-  }
-
-  async #serve(client: string, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+  #serve(client: string, incoming: IncomingMessage, outgoing: ServerResponse): void {
     incoming.resume();
     const at = this.#clock.now();
     const { method = "", url = "" } = incoming;
     const path = url.split("?", 1)[0] ?? "";
-    const faults = this.#faults();
-    const slow = faults.find("imds-slow");
-    if (slow !== undefined) await this.#clock.network.sleep(slow.options.delayMs ?? 900, this.#ending.signal);
-    const down = faults.find("imds-down") !== undefined;
-    const outcome = down
-      ? { operation: operationOf(path), status: 0, decision: "fault imds-down" }
-      : this.#answer(method, path, incoming);
+    const outcome = this.#answer(method, path, incoming);
     const { operation, status, decision, generation } = outcome;
     this.#journal.record({
       at,
@@ -115,8 +93,7 @@ export class ImdsService {
       decision,
       ...(generation === undefined ? {} : { generation }),
     });
-    if (down) outgoing.destroy();
-    else this.#write(outgoing, outcome);
+    this.#write(outgoing, outcome);
   }
 
   #write(outgoing: ServerResponse, { status, body = "", contentType = "text/plain", headers = {} }: Outcome): void {
@@ -134,8 +111,6 @@ export class ImdsService {
 
   #answer(method: string, path: string, incoming: IncomingMessage): Outcome {
     const operation = operationOf(path);
-    const broken = this.#faults().find("imds-error");
-    if (broken !== undefined) return { operation, status: broken.options.status ?? 500, decision: "fault imds-error" };
     if (path === imdsProtocol.tokenPath) return this.#grant(method, incoming);
     if (method !== "GET" && method !== "HEAD") return { operation, status: 405, decision: "method not allowed" };
     const token = incoming.headers[imdsProtocol.tokenHeader];
@@ -147,9 +122,6 @@ export class ImdsService {
   #grant(method: string, incoming: IncomingMessage): Outcome {
     const operation = "token";
     if (method !== "PUT") return { operation, status: 405, decision: "method not allowed" };
-    if (this.#faults().strike("imds-token-fails-once")) {
-      return { operation, status: 503, decision: "fault imds-token-fails-once" };
-    }
     // A proxy has been talked into asking for somebody else.
     if (incoming.headers["x-forwarded-for"] !== undefined) {
       return { operation, status: 403, decision: "X-Forwarded-For is present" };
@@ -201,7 +173,7 @@ export class ImdsService {
 }
 
 /** What is asked for, in a word: for the journal. */
-function operationOf(path: string): string {
+export function operationOf(path: string): string {
   if (path === imdsProtocol.tokenPath) return "token";
   for (const [roles, name] of [
     [imdsProtocol.extendedRolePath, "extended-"],

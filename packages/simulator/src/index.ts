@@ -1,7 +1,10 @@
-export type { ActiveFault, FaultEvents } from "./fault-board.js";
-export { FAULTS, type FaultDescription, type FaultName, type FaultOptions, type FaultPeriod } from "./faults.js";
+export type { ActiveFault, FaultEvents } from "./faults/board.js";
+export type { FaultDescription, FaultOptions, FaultSelector } from "./faults/fault.js";
+export type { FaultPeriod } from "./faults/options.js";
+export { FAULTS, type FaultName } from "./faults/table.js";
 export type { Journal, JournalCount, JournalEntry } from "./journal.js";
 export { PortInUseError } from "./listener.js";
 export type { SimulatorOptions } from "./options.js";
+export type { Service } from "./services.js";
 export { type Endpoints, type Simulator, startSimulator } from "./simulator.js";
 export { followClock } from "./virtual-date.js";

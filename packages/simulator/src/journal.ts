@@ -3,14 +3,16 @@
  * ids are names, session tokens and secret access keys never get here.
  */
 
+import { AsyncLocalStorage } from "node:async_hooks";
 import { createEvents, type EventSource } from "@evertoken/core";
+import type { Service } from "./services.js";
 
 export interface JournalEntry {
   /** Counts up from 1, over all services. */
   readonly number: number;
   /** When the request arrived, by the simulator's clock, in epoch milliseconds. */
   readonly at: number;
-  readonly service: "imds" | "s3";
+  readonly service: Service;
   /** Who asked: the label of the endpoint that was used. */
   readonly client: string;
   /** What was asked, in the service's words: `token`, `role-list`, `credentials`, `PutObject`, … */
@@ -24,7 +26,15 @@ export interface JournalEntry {
   /** The generation of the credential that was issued or used, where there is one. */
   readonly generation?: number;
   readonly requestId?: string;
+  /** The faults that struck the request, where any did. */
+  readonly faults?: readonly string[];
 }
+
+/** What is known of a request before its service sees it. */
+type Note = Pick<JournalEntry, "at" | "faults">;
+
+/** Query parameters that are secrets, or signed with one. */
+const SECRET_PARAMETERS = /([?&](?:X-Amz-(?:Security-Token|Signature|Credential)|WebIdentityToken)=)[^&]*/gi;
 
 export interface JournalCount {
   requests: number;
@@ -38,6 +48,7 @@ export class Journal implements EventSource<JournalEvents> {
   readonly #capacity: number;
   readonly #entries: JournalEntry[] = [];
   readonly #counts = new Map<string, JournalCount>();
+  readonly #notes = new AsyncLocalStorage<Note>();
   #next = 0;
   #number = 0;
 
@@ -48,7 +59,8 @@ export class Journal implements EventSource<JournalEvents> {
 
   record(entry: Omit<JournalEntry, "number">): void {
     this.#number += 1;
-    const numbered = Object.freeze({ number: this.#number, ...entry });
+    const path = entry.path.replace(SECRET_PARAMETERS, "$1(not shown)");
+    const numbered = Object.freeze({ number: this.#number, ...entry, path, ...this.#notes.getStore() });
     this.#entries[this.#next] = numbered;
     this.#next = (this.#next + 1) % this.#capacity;
     const key = `${entry.service}/${entry.client}`;
@@ -57,6 +69,11 @@ export class Journal implements EventSource<JournalEvents> {
     count.requests += 1;
     count.byOperation[entry.operation] = (count.byOperation[entry.operation] ?? 0) + 1;
     this.#events.emit("entry", numbered);
+  }
+
+  /** Runs a service: what it records meanwhile of its request has these notes. */
+  noting<T>(note: Note, serve: () => T): T {
+    return this.#notes.run(note, serve);
   }
 
   on<K extends keyof JournalEvents>(event: K, listener: (entry: JournalEvents[K]) => void): () => void {

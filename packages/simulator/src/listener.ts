@@ -18,6 +18,8 @@ export interface Handlers {
 
 export interface Listening {
   readonly url: string;
+  /** Whether connections are taken. Those that exist are ended when it changes to no. */
+  setAccepting(accepting: boolean): void;
   close(): Promise<void>;
 }
 
@@ -26,14 +28,20 @@ export async function listen(port: number, what: string, handlers: Handlers): Pr
   const server = createServer({ keepAliveTimeout: 60_000 }, handlers.request);
   if (handlers.checkContinue !== undefined) server.on("checkContinue", handlers.checkContinue);
   await bind(server, port, what);
+  const { port: bound } = server.address() as AddressInfo;
   return {
-    url: `http://${HOST}:${(server.address() as AddressInfo).port}`,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    url: `http://${HOST}:${bound}`,
+    setAccepting(accepting) {
+      if (accepting) server.listen(bound, HOST);
+      else end(server);
+    },
+    close: () => new Promise((resolve) => (server.listening ? end(server, resolve) : resolve())),
   };
+}
+
+function end(server: Server, ended?: () => void): void {
+  server.close(ended && (() => ended()));
+  server.closeAllConnections();
 }
 
 function bind(server: Server, port: number, what: string): Promise<void> {

@@ -2,7 +2,7 @@
 
 import { type Clock, check, InvalidInputError, VirtualClock } from "@evertoken/core";
 import * as v from "valibot";
-import { type FaultPeriod, faultPeriod } from "./faults.js";
+import { type FaultPeriod, faultPeriod } from "./faults/options.js";
 
 export interface SimulatorOptions {
   /** Port of IMDS; 0: any free one. Default 0. */

@@ -3,8 +3,10 @@
  */
 
 import { type Clock, ClosedError, type EventSource, InvalidInputError, VirtualClock } from "@evertoken/core";
-import { type ActiveFault, FaultBoard, type FaultEffects, type FaultEvents } from "./fault-board.js";
-import type { FaultName, FaultOptions } from "./faults.js";
+import { type ActiveFault, FaultBoard, type FaultEvents } from "./faults/board.js";
+import type { FaultOptions, World } from "./faults/fault.js";
+import type { FaultName } from "./faults/table.js";
+import { Gate } from "./gate/gate.js";
 import { instanceFacts } from "./imds-categories.js";
 import { ImdsService } from "./imds-service.js";
 import { InstanceRole } from "./instance-role.js";
@@ -13,6 +15,8 @@ import { Ledger } from "./ledger.js";
 import { type Handlers, type Listening, listen } from "./listener.js";
 import { checkClientLabel, type SimulatorOptions, type SimulatorSettings, simulatorSettings } from "./options.js";
 import { S3Service } from "./s3/service.js";
+import { SERVICE_NAMES, type Service } from "./services.js";
+import { ShiftedClock } from "./shifted-clock.js";
 
 export interface Endpoints {
   readonly imdsUrl: string;
@@ -76,9 +80,12 @@ class LoopbackSimulator implements Simulator {
   readonly journal = new Journal();
   readonly #region: string;
   readonly #faults: FaultBoard;
+  readonly #gate: Gate;
+  readonly #s3Clock: ShiftedClock;
   readonly #imds: ImdsService;
   readonly #s3: S3Service;
-  readonly #listening: Listening[] = [];
+  readonly #listening: { readonly service: Service; readonly at: Listening }[] = [];
+  readonly #refusing = new Set<Service>();
   readonly #endpoints = new Map<string, Endpoints>();
   #closing: Promise<void> | undefined;
 
@@ -97,11 +104,11 @@ class LoopbackSimulator implements Simulator {
       journal,
       seed,
       facts: instanceFacts(seed, region),
-      faults: () => this.#faults,
     });
     const { createBuckets } = settings;
+    this.#s3Clock = new ShiftedClock(clock);
     this.#s3 = new S3Service({
-      clock,
+      clock: this.#s3Clock,
       ledger,
       journal,
       region,
@@ -109,7 +116,11 @@ class LoopbackSimulator implements Simulator {
       createBuckets,
       maxSkewMs: () => maxSkewMs(clock),
     });
-    this.#faults = new FaultBoard(clock, settings.timeline, effectsOn(role, this.#imds));
+    this.#gate = new Gate({ clock, journal, ledger, faults: () => this.#faults });
+    const handedOut = () => {};
+    const tools = { clock, ledger, world: this.#world(role), handedOut };
+    this.#faults = new FaultBoard({ timeline: settings.timeline, seed, tools });
+    this.#faults.catchUp();
   }
 
   get imdsUrl(): string {
@@ -162,17 +173,22 @@ class LoopbackSimulator implements Simulator {
   }
 
   async #listen(client: string, imdsPort: number, s3Port: number): Promise<Endpoints> {
-    const imds = await this.#add(imdsPort, "IMDS", { request: this.#imds.listener(client) });
-    const s3 = await this.#add(s3Port, "S3", this.#upToDate(this.#s3.handlers(client)));
+    const imds = await this.#add(
+      "imds",
+      imdsPort,
+      this.#gate.before("imds", client, { request: this.#imds.listener(client) }),
+    );
+    const s3 = await this.#add("s3", s3Port, this.#gate.before("s3", client, this.#s3.handlers(client)));
     const endpoints = Object.freeze({ imdsUrl: imds.url, s3Url: s3.url });
     this.#endpoints.set(client, endpoints);
     return endpoints;
   }
 
-  async #add(port: number, what: string, handlers: Handlers): Promise<Listening> {
+  async #add(service: Service, port: number, handlers: Handlers): Promise<Listening> {
     this.#assertOpen();
-    const listening = await listen(port, what, handlers);
-    this.#listening.push(listening);
+    const listening = await listen(port, SERVICE_NAMES[service], handlers);
+    this.#listening.push({ service, at: listening });
+    if (this.#refusing.has(service)) listening.setAccepting(false);
     // Closed while the port was being opened: `close` has not seen this one.
     if (this.#closing !== undefined) await listening.close();
     this.#assertOpen();
@@ -190,36 +206,27 @@ class LoopbackSimulator implements Simulator {
     if (this.#closing !== undefined) throw new ClosedError("this simulator is closed: start another one");
   }
 
-  /** A revocation that is due must have happened before S3 judges anybody. */
-  #upToDate({ request, checkContinue }: Required<Handlers>): Handlers {
-    const after =
-      (listener: Handlers["request"]): Handlers["request"] =>
-      (incoming, outgoing) => {
-        this.#faults.active();
-        listener(incoming, outgoing);
-      };
-    return { request: after(request), checkContinue: after(checkContinue) };
+  /** What faults can do to all of this. */
+  #world(role: InstanceRole): World {
+    return {
+      holdRotation: (at) => role.hold(at),
+      releaseRotation: (at) => role.release(at),
+      revokeCredentials: (at) => role.revoke(at),
+      forgetSessionTokens: () => this.#imds.forgetSessionTokens(),
+      shiftS3Clock: (byMs) => this.#s3Clock.shift(byMs),
+      setAccepting: (service, accepting) => {
+        if (accepting) this.#refusing.delete(service);
+        else this.#refusing.add(service);
+        for (const { at } of this.#listening.filter((one) => one.service === service)) at.setAccepting(accepting);
+      },
+    };
   }
 
   async #close(): Promise<void> {
     this.#faults.close();
-    this.#imds.close();
-    await Promise.all(this.#listening.map((listening) => listening.close()));
+    this.#gate.close();
+    await Promise.all(this.#listening.map(({ at }) => at.close()));
   }
-}
-
-/** What those faults do that change what is known; the others are looked up when a request comes. */
-function effectsOn(role: InstanceRole, imds: ImdsService): FaultEffects {
-  return {
-    began(name, at) {
-      if (name === "session-tokens-forgotten") imds.forgetSessionTokens();
-      if (name === "credentials-revoked") role.revoke(at);
-      if (name === "credentials-stuck") role.hold(at);
-    },
-    ended(name, at) {
-      if (name === "credentials-stuck") role.release(at);
-    },
-  };
 }
 
 function maxSkewMs(clock: Clock): number {

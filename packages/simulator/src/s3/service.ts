@@ -44,9 +44,6 @@ interface Progress {
   generation: number | undefined;
 }
 
-/** Query parameters that are secrets, or signed with one. */
-const SECRET_PARAMETERS = /([?&]X-Amz-(?:Security-Token|Signature|Credential)=)[^&]*/gi;
-
 export class S3Service {
   readonly #options: S3ServiceOptions;
   readonly #authentication: Authentication;
@@ -154,7 +151,7 @@ export class S3Service {
       client,
       operation,
       method: incoming.method ?? "",
-      path: (incoming.url ?? "").replace(SECRET_PARAMETERS, "$1(not shown)"),
+      path: incoming.url ?? "",
       status,
       decision,
       requestId,

@@ -1,0 +1,8 @@
+/** The services that this simulator plays. A new one is named here, described in `gate/asked.ts`, and has all faults of the wire. */
+
+export const SERVICES = ["imds", "s3"] as const;
+
+export type Service = (typeof SERVICES)[number];
+
+/** As people write them. */
+export const SERVICE_NAMES: Readonly<Record<Service, string>> = { imds: "IMDS", s3: "S3" };
