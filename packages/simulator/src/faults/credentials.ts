@@ -3,6 +3,7 @@
  * into the ledger, so S3 judges it like any other.
  */
 
+import type { Clock } from "@evertoken/core";
 import { type Answer, withBody } from "../gate/answer.js";
 import type { Asked } from "../gate/asked.js";
 import type { IssuedCredential } from "../ledger.js";
@@ -88,6 +89,10 @@ function choosing(
   });
 }
 
+/** In milliseconds; of one that nobody issued there is no age to compare. */
+const ageOf = (credential: IssuedCredential | undefined, clock: Clock) =>
+  credential === undefined ? Number.NaN : clock.now() - credential.issuedAt;
+
 export const CREDENTIAL_FAULTS = {
   "credentials-revoked": {
     kind: "instant",
@@ -100,11 +105,8 @@ export const CREDENTIAL_FAULTS = {
     options: ["seconds"],
     does: "S3 refuses credentials as expired from `seconds` (default 600) after their issue on, whatever their expiration says.",
     act: ({ seconds = 600 }, { ledger, clock }) => ({
-      instead({ accessKeyId = "" }) {
-        const issuedAt = ledger.find(accessKeyId)?.issuedAt ?? Number.POSITIVE_INFINITY;
-        if (clock.now() < issuedAt + seconds * 1000) return undefined;
-        return { answer: s3Refusal("ExpiredToken", { "Token-0": "(not shown)" }), reason: "ExpiredToken" };
-      },
+      concerns: ({ accessKeyId = "" }) => ageOf(ledger.find(accessKeyId), clock) >= seconds * 1000,
+      instead: () => ({ answer: s3Refusal("ExpiredToken", { "Token-0": "(not shown)" }), reason: "ExpiredToken" }),
     }),
   },
   "credentials-known-late": {
@@ -113,12 +115,11 @@ export const CREDENTIAL_FAULTS = {
     options: ["seconds"],
     does: "S3 does not know credentials until `seconds` (default 60) after their issue: InvalidAccessKeyId.",
     act: ({ seconds = 60 }, { ledger, clock }) => ({
-      instead({ accessKeyId = "" }) {
-        const issuedAt = ledger.find(accessKeyId)?.issuedAt ?? Number.NEGATIVE_INFINITY;
-        if (clock.now() >= issuedAt + seconds * 1000) return undefined;
-        const answer = s3Refusal("InvalidAccessKeyId", { AWSAccessKeyId: accessKeyId });
-        return { answer, reason: "InvalidAccessKeyId" };
-      },
+      concerns: ({ accessKeyId = "" }) => ageOf(ledger.find(accessKeyId), clock) < seconds * 1000,
+      instead: ({ accessKeyId }) => ({
+        answer: s3Refusal("InvalidAccessKeyId", { AWSAccessKeyId: accessKeyId }),
+        reason: "InvalidAccessKeyId",
+      }),
     }),
   },
   "credentials-stuck": {

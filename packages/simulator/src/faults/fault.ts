@@ -60,12 +60,11 @@ export type Instead =
 
 /** A running fault: what it does to the requests that it strikes. */
 export interface FaultAct {
-  /** Whether this is a request that it could strike. Absent: any of its services'. */
+  /** Whether this is a request that it could strike; asked once for each. Absent: any of its services'. */
   readonly concerns?: (asked: Asked) => boolean;
   /** Real milliseconds before the service hears of the request. */
   readonly delay?: () => number;
-  /** Undefined: it goes to the service after all, and this was no strike. */
-  readonly instead?: (asked: Asked) => Instead | undefined;
+  readonly instead?: (asked: Asked) => Instead;
   readonly rewrite?: (answer: Answer, asked: Asked) => Answer;
   readonly delivery?: Delivery;
   /** It begins and ends at these instants, however late that is noticed. */

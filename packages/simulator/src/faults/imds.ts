@@ -60,15 +60,16 @@ export const IMDS_FAULTS = {
       let second = Number.NEGATIVE_INFINITY;
       let requests = 0;
       return {
-        instead() {
+        concerns() {
           const now = clock.network.monotonic();
           if (now - second >= 1000) {
             second = now;
             requests = 0;
           }
           requests += 1;
-          return requests > perSecond ? bare(503) : undefined;
+          return requests > perSecond;
         },
+        instead: () => bare(503),
       };
     },
   },

@@ -32,10 +32,7 @@ const chance = (issue: { input: unknown }) => `is ${String(issue.input)}: expect
 
 const names = Object.keys(FAULTS) as [FaultName, ...FaultName[]];
 
-const faultName = v.picklist(
-  names,
-  (issue) => `is ${String(issue.received)}: expected one of ${names.join(", ")}`,
-);
+const faultName = v.picklist(names, (issue) => `is ${String(issue.received)}: expected one of ${names.join(", ")}`);
 
 const MOST = 1_000_000;
 

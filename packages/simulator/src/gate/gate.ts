@@ -86,10 +86,8 @@ export class Gate {
     for (const { delay } of strikes) {
       if (delay !== undefined) await clock.network.sleep(delay(), this.#ending.signal);
     }
-    for (const strike of strikes) {
-      const instead = strike.instead?.(asked);
-      if (instead !== undefined) return this.#refuse(passing, strike, instead);
-    }
+    const first = strikes.find(({ instead }) => instead !== undefined);
+    if (first?.instead !== undefined) return this.#refuse(passing, first, first.instead(asked));
     const answer = await this.#served(passing);
     if (answer === undefined) return;
     const rewritten = strikes.reduce((changed, { rewrite }) => rewrite?.(changed, asked) ?? changed, answer);
