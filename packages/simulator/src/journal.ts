@@ -5,6 +5,8 @@
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import { createEvents, type EventSource } from "@evertoken/core";
+import type { JournalEvent } from "./journal/events.js";
+import { Ring } from "./journal/ring.js";
 import type { Service } from "./services.js";
 
 export interface JournalEntry {
@@ -41,28 +43,33 @@ export interface JournalCount {
   byOperation: Record<string, number>;
 }
 
-export type JournalEvents = { entry: JournalEntry };
+export type JournalEvents = {
+  entry: JournalEntry;
+  /** Something beside requests. */
+  told: JournalEvent;
+};
+
+/** Of events there are few: credentials, faults. */
+const MOST_EVENTS = 10_000;
 
 export class Journal implements EventSource<JournalEvents> {
   readonly #events = createEvents<JournalEvents>();
-  readonly #capacity: number;
-  readonly #entries: JournalEntry[] = [];
+  readonly #entries: Ring<JournalEntry>;
+  readonly #told = new Ring<JournalEvent>(MOST_EVENTS);
   readonly #counts = new Map<string, JournalCount>();
   readonly #notes = new AsyncLocalStorage<Note>();
-  #next = 0;
   #number = 0;
 
   /** @param capacity how many entries are kept; older ones make room. */
   constructor(capacity = 100_000) {
-    this.#capacity = capacity;
+    this.#entries = new Ring(capacity);
   }
 
   record(entry: Omit<JournalEntry, "number">): void {
     this.#number += 1;
     const path = entry.path.replace(SECRET_PARAMETERS, "$1(not shown)");
     const numbered = Object.freeze({ number: this.#number, ...entry, path, ...this.#notes.getStore() });
-    this.#entries[this.#next] = numbered;
-    this.#next = (this.#next + 1) % this.#capacity;
+    this.#entries.add(numbered);
     const key = `${entry.service}/${entry.client}`;
     const count = this.#counts.get(key) ?? { requests: 0, byOperation: {} };
     this.#counts.set(key, count);
@@ -76,13 +83,25 @@ export class Journal implements EventSource<JournalEvents> {
     return this.#notes.run(note, serve);
   }
 
-  on<K extends keyof JournalEvents>(event: K, listener: (entry: JournalEvents[K]) => void): () => void {
+  /** Notes what happened beside requests. */
+  tell(event: JournalEvent): void {
+    const frozen = Object.freeze(event);
+    this.#told.add(frozen);
+    this.#events.emit("told", frozen);
+  }
+
+  on<K extends keyof JournalEvents>(event: K, listener: (carried: JournalEvents[K]) => void): () => void {
     return this.#events.on(event, listener);
   }
 
   /** The entries still kept, oldest first. */
   entries(filter: (entry: JournalEntry) => boolean = () => true): JournalEntry[] {
-    return [...this.#entries.slice(this.#next), ...this.#entries.slice(0, this.#next)].filter(filter);
+    return this.#entries.all().filter(filter);
+  }
+
+  /** What happened beside requests and is still kept, oldest first. */
+  events(): JournalEvent[] {
+    return this.#told.all();
   }
 
   /** How much was asked of a service through a client's endpoints since the start, kept or not. */

@@ -30,11 +30,14 @@ const BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 export class Ledger {
   readonly #seed: number;
+  readonly #tell: (issued: IssuedCredential) => void;
   readonly #issued = new Map<string, IssuedCredential>();
   readonly #revoked = new Set<string>();
 
-  constructor(seed: number) {
+  /** @param tell hears of each credential that is issued. */
+  constructor(seed: number, tell: (issued: IssuedCredential) => void = () => {}) {
     this.#seed = seed;
+    this.#tell = tell;
   }
 
   issue(roleName: string, issuedAt: number, lifetimeMs: number): IssuedCredential {
@@ -51,6 +54,7 @@ export class Ledger {
       expiresAt: endOf(issuedAt, lifetimeMs),
     });
     this.#issued.set(credential.accessKeyId, credential);
+    this.#tell(credential);
     return credential;
   }
 

@@ -25,6 +25,8 @@ export interface SimulatorOptions {
   readonly rotationIntervalMs?: number | undefined;
   /** Create a bucket when it is first used, instead of answering `NoSuchBucket`. Default true. */
   readonly createBuckets?: boolean | undefined;
+  /** A file that gets a line of JSON for each request and event, besides the journal in memory. It is replaced. Default: none. */
+  readonly journalFile?: string | undefined;
   /** What goes wrong, and when. Default: nothing. */
   readonly timeline?: readonly FaultPeriod[] | undefined;
 }
@@ -39,6 +41,7 @@ export interface SimulatorSettings {
   readonly credentialLifetimeMs: number;
   readonly rotationIntervalMs: number;
   readonly createBuckets: boolean;
+  readonly journalFile?: string | undefined;
   readonly timeline: readonly FaultPeriod[];
 }
 
@@ -82,6 +85,7 @@ const schema = v.strictObject({
   credentialLifetimeMs: v.optional(length, 6 * HOUR_MS),
   rotationIntervalMs: v.optional(length),
   createBuckets: v.optional(v.boolean("must be true or false"), true),
+  journalFile: v.optional(v.pipe(v.string("must be the path of a file"), v.nonEmpty("must not be empty"))),
   timeline: v.optional(v.array(faultPeriod, "must be a list of faults with their hours"), []),
 });
 

@@ -10,6 +10,9 @@ import { Gate } from "./gate/gate.js";
 import { instanceFacts } from "./imds-categories.js";
 import { ImdsService } from "./imds-service.js";
 import { InstanceRole } from "./instance-role.js";
+import { type JournalFile, writeJournal } from "./journal/file.js";
+import { CredentialNews, tellOfFaults } from "./journal/telling.js";
+import { type Story, why } from "./journal/why.js";
 import { Journal } from "./journal.js";
 import { Ledger } from "./ledger.js";
 import { type Handlers, type Listening, listen } from "./listener.js";
@@ -32,6 +35,8 @@ export interface Simulator extends Endpoints, EventSource<FaultEvents> {
    */
   fault(name: FaultName, options?: FaultOptions): ActiveFault;
   activeFaults(): readonly ActiveFault[];
+  /** The story of a request, from the issue of its credential on; undefined when it is not in the journal (any more). */
+  why(requestId: string): Story | undefined;
   /**
    * Further endpoints on free ports: the same services, told apart in the journal by `client`.
    * @throws InvalidInputError when `client` is empty; ClosedError.
@@ -87,15 +92,18 @@ class LoopbackSimulator implements Simulator {
   readonly #listening: { readonly service: Service; readonly at: Listening }[] = [];
   readonly #refusing = new Set<Service>();
   readonly #endpoints = new Map<string, Endpoints>();
+  #journalFile: JournalFile | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(settings: SimulatorSettings) {
     const { clock, seed, region } = settings;
     const { journal } = this;
-    const ledger = new Ledger(seed);
+    const news = new CredentialNews(journal, () => clock.now());
+    const ledger = new Ledger(seed, news.issued);
     const { roleName, credentialLifetimeMs: lifetimeMs, rotationIntervalMs } = settings;
     const startedAt = clock.now();
     const role = new InstanceRole({ ledger, roleName, startedAt, lifetimeMs, rotationIntervalMs, seed });
+    if (settings.journalFile !== undefined) this.#journalFile = writeJournal(journal, settings.journalFile);
     this.clock = clock;
     this.#region = region;
     this.#imds = new ImdsService({
@@ -117,9 +125,9 @@ class LoopbackSimulator implements Simulator {
       maxSkewMs: () => maxSkewMs(clock),
     });
     this.#gate = new Gate({ clock, journal, ledger, faults: () => this.#faults });
-    const handedOut = () => {};
-    const tools = { clock, ledger, world: this.#world(role), handedOut };
+    const tools = { clock, ledger, world: this.#world(role, news), handedOut: news.swapped };
     this.#faults = new FaultBoard({ timeline: settings.timeline, seed, tools });
+    tellOfFaults(journal, this.#faults);
     this.#faults.catchUp();
   }
 
@@ -148,6 +156,10 @@ class LoopbackSimulator implements Simulator {
 
   activeFaults(): readonly ActiveFault[] {
     return this.#faults.active();
+  }
+
+  why(requestId: string): Story | undefined {
+    return why(requestId, { entries: this.journal.entries(), events: this.journal.events() });
   }
 
   on<K extends keyof FaultEvents>(event: K, listener: (carried: FaultEvents[K]) => void): () => void {
@@ -207,11 +219,14 @@ class LoopbackSimulator implements Simulator {
   }
 
   /** What faults can do to all of this. */
-  #world(role: InstanceRole): World {
+  #world(role: InstanceRole, news: CredentialNews): World {
     return {
       holdRotation: (at) => role.hold(at),
       releaseRotation: (at) => role.release(at),
-      revokeCredentials: (at) => role.revoke(at),
+      revokeCredentials: (at) => {
+        role.revoke(at);
+        news.revoked(at);
+      },
       forgetSessionTokens: () => this.#imds.forgetSessionTokens(),
       shiftS3Clock: (byMs) => this.#s3Clock.shift(byMs),
       setAccepting: (service, accepting) => {
@@ -226,6 +241,7 @@ class LoopbackSimulator implements Simulator {
     this.#faults.close();
     this.#gate.close();
     await Promise.all(this.#listening.map(({ at }) => at.close()));
+    await this.#journalFile?.close();
   }
 }
 
