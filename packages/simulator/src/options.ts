@@ -9,6 +9,8 @@ export interface SimulatorOptions {
   readonly imdsPort?: number | undefined;
   /** Port of S3; 0: any free one. Default 0. */
   readonly s3Port?: number | undefined;
+  /** Port of the admin API; 0: any free one. Default: there is none. */
+  readonly adminPort?: number | undefined;
   /** The time of everything it does. Default: one of its own that starts at the present and runs at `speed`. */
   readonly clock?: Clock | undefined;
   /** Simulated seconds per real one, for a clock of its own. Default 1. */
@@ -34,6 +36,7 @@ export interface SimulatorOptions {
 export interface SimulatorSettings {
   readonly imdsPort: number;
   readonly s3Port: number;
+  readonly adminPort?: number | undefined;
   readonly clock: Clock;
   readonly seed: number;
   readonly region: string;
@@ -48,10 +51,13 @@ export interface SimulatorSettings {
 const HOUR_MS = 3_600_000;
 
 const portMessage = (issue: { input: unknown }) => `is ${String(issue.input)}: expected a whole number from 0 to 65535`;
-const port = v.optional(
-  v.pipe(v.number(portMessage), v.integer(portMessage), v.minValue(0, portMessage), v.maxValue(65_535, portMessage)),
-  0,
+const portNumber = v.pipe(
+  v.number(portMessage),
+  v.integer(portMessage),
+  v.minValue(0, portMessage),
+  v.maxValue(65_535, portMessage),
 );
+const port = v.optional(portNumber, 0);
 
 const lengthMessage = (issue: { input: unknown }) => `is ${String(issue.input)}: expected milliseconds, 1000 or more`;
 const length = v.pipe(v.number(lengthMessage), v.finite(lengthMessage), v.minValue(1000, lengthMessage));
@@ -68,6 +74,7 @@ function isClock(value: unknown): boolean {
 const schema = v.strictObject({
   imdsPort: port,
   s3Port: port,
+  adminPort: v.optional(portNumber),
   clock: v.optional(v.custom<Clock>(isClock, "must be a Clock of @evertoken/core: systemClock, or a VirtualClock")),
   speed: v.optional(v.pipe(v.number(speedMessage), v.finite(speedMessage), v.gtValue(0, speedMessage))),
   seed: v.optional(v.pipe(v.number("must be a whole number"), v.integer("must be a whole number")), 1),

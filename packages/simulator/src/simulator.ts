@@ -3,6 +3,7 @@
  */
 
 import { type Clock, ClosedError, type EventSource, InvalidInputError, VirtualClock } from "@evertoken/core";
+import { adminListener } from "./admin/admin.js";
 import { type ActiveFault, FaultBoard, type FaultEvents } from "./faults/board.js";
 import type { FaultOptions, World } from "./faults/fault.js";
 import type { FaultName } from "./faults/table.js";
@@ -35,6 +36,8 @@ export interface Simulator extends Endpoints, EventSource<FaultEvents> {
    */
   fault(name: FaultName, options?: FaultOptions): ActiveFault;
   activeFaults(): readonly ActiveFault[];
+  /** Where it can be steered over HTTP; undefined unless `adminPort` was given. */
+  readonly adminUrl: string | undefined;
   /** The story of a request, from the issue of its credential on; undefined when it is not in the journal (any more). */
   why(requestId: string): Story | undefined;
   /**
@@ -64,7 +67,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const settings = simulatorSettings(options);
   const simulator = new LoopbackSimulator(settings);
   try {
-    return await simulator.open(settings.imdsPort, settings.s3Port);
+    return await simulator.open(settings);
   } catch (error) {
     await simulator.close();
     throw error;
@@ -92,6 +95,7 @@ class LoopbackSimulator implements Simulator {
   readonly #listening: { readonly service: Service; readonly at: Listening }[] = [];
   readonly #refusing = new Set<Service>();
   readonly #endpoints = new Map<string, Endpoints>();
+  #admin: Listening | undefined;
   #journalFile: JournalFile | undefined;
   #closing: Promise<void> | undefined;
 
@@ -135,12 +139,17 @@ class LoopbackSimulator implements Simulator {
     return this.#endpointsOf(FIRST_CLIENT).imdsUrl;
   }
 
+  get adminUrl(): string | undefined {
+    return this.#admin?.url;
+  }
+
   get s3Url(): string {
     return this.#endpointsOf(FIRST_CLIENT).s3Url;
   }
 
-  async open(imdsPort: number, s3Port: number): Promise<Simulator> {
+  async open({ imdsPort, s3Port, adminPort }: SimulatorSettings): Promise<Simulator> {
     await this.#listen(FIRST_CLIENT, imdsPort, s3Port);
+    if (adminPort !== undefined) await this.#openAdmin(adminPort);
     return this;
   }
 
@@ -196,6 +205,18 @@ class LoopbackSimulator implements Simulator {
     return endpoints;
   }
 
+  async #openAdmin(port: number): Promise<void> {
+    const target = {
+      clock: this.clock,
+      journal: this.journal,
+      fault: (name: FaultName, options: FaultOptions) => this.fault(name, options),
+      activeFaults: () => this.activeFaults(),
+      why: (requestId: string) => this.why(requestId),
+      urls: () => ({ ...this.#endpointsOf(FIRST_CLIENT) }),
+    };
+    this.#admin = await listen(port, "the admin API", { request: adminListener(target) });
+  }
+
   async #add(service: Service, port: number, handlers: Handlers): Promise<Listening> {
     this.#assertOpen();
     const listening = await listen(port, SERVICE_NAMES[service], handlers);
@@ -241,6 +262,7 @@ class LoopbackSimulator implements Simulator {
     this.#faults.close();
     this.#gate.close();
     await Promise.all(this.#listening.map(({ at }) => at.close()));
+    await this.#admin?.close();
     await this.#journalFile?.close();
   }
 }
