@@ -3,6 +3,7 @@
 import { type Clock, check, InvalidInputError, VirtualClock } from "@evertoken/core";
 import * as v from "valibot";
 import { type FaultPeriod, faultPeriod } from "./faults/options.js";
+import type { Scenario } from "./scenario/scenario.js";
 
 export interface SimulatorOptions {
   /** Port of IMDS; 0: any free one. Default 0. */
@@ -29,6 +30,11 @@ export interface SimulatorOptions {
   readonly createBuckets?: boolean | undefined;
   /** A file that gets a line of JSON for each request and event, besides the journal in memory. It is replaced. Default: none. */
   readonly journalFile?: string | undefined;
+  /**
+   * What goes wrong, when, and what is expected: the name of a scenario that comes with this package, the path of a file, or one
+   * that was loaded before. Other options go before what it says. Default: none.
+   */
+  readonly scenario?: string | Scenario | undefined;
   /** What goes wrong, and when. Default: nothing. */
   readonly timeline?: readonly FaultPeriod[] | undefined;
 }
@@ -46,6 +52,7 @@ export interface SimulatorSettings {
   readonly createBuckets: boolean;
   readonly journalFile?: string | undefined;
   readonly timeline: readonly FaultPeriod[];
+  readonly scenario?: Scenario | undefined;
 }
 
 const HOUR_MS = 3_600_000;
@@ -108,8 +115,11 @@ export function checkClientLabel(client: string): void {
 const WHERE = "startSimulator options";
 
 /** @throws InvalidInputError naming each option that is wrong. */
-export function simulatorSettings(options: SimulatorOptions): SimulatorSettings {
-  const { clock, speed, rotationIntervalMs, ...given } = check(schema, options, WHERE);
+export function simulatorSettings(
+  options: Omit<SimulatorOptions, "scenario">,
+  scenario: Scenario | undefined,
+): SimulatorSettings {
+  const { clock, speed, rotationIntervalMs, ...given } = check(schema, played(options, scenario), WHERE);
   if (clock !== undefined && speed !== undefined) {
     const message = "is given together with clock, which has a speed of its own: expected one of the two";
     throw new InvalidInputError(WHERE, [{ field: "speed", message }]);
@@ -121,7 +131,25 @@ export function simulatorSettings(options: SimulatorOptions): SimulatorSettings 
   }
   return {
     ...given,
+    scenario,
     clock: clock ?? new VirtualClock({ speed: speed ?? 1 }),
     rotationIntervalMs: rotationIntervalMs ?? Math.min(HOUR_MS, credentialLifetimeMs / 2),
+  };
+}
+
+/** What a scenario says, under what the caller says. */
+function played(
+  options: Omit<SimulatorOptions, "scenario">,
+  scenario: Scenario | undefined,
+): Omit<SimulatorOptions, "scenario"> {
+  if (scenario === undefined) return options;
+  const said = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const { speed, ...others } = scenario.simulator;
+  return {
+    ...others,
+    // A clock that is handed in has a speed of its own.
+    ...(options.clock === undefined ? { speed } : {}),
+    ...said,
+    timeline: [...scenario.faults, ...(options.timeline ?? [])],
   };
 }

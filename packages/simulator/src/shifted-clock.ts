@@ -10,6 +10,10 @@ export class ShiftedClock implements Clock {
     this.#right = right;
   }
 
+  get offMs(): number {
+    return this.#offMs;
+  }
+
   /** On top of what it is off already. */
   shift(byMs: number): void {
     this.#offMs += byMs;

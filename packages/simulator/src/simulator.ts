@@ -19,6 +19,8 @@ import { Ledger } from "./ledger.js";
 import { type Handlers, type Listening, listen } from "./listener.js";
 import { checkClientLabel, type SimulatorOptions, type SimulatorSettings, simulatorSettings } from "./options.js";
 import { S3Service } from "./s3/service.js";
+import { PlayedScenario, type ScenarioRun } from "./scenario/run.js";
+import { loadScenario } from "./scenario/shipped.js";
 import { SERVICE_NAMES, type Service } from "./services.js";
 import { ShiftedClock } from "./shifted-clock.js";
 
@@ -38,6 +40,8 @@ export interface Simulator extends Endpoints, EventSource<FaultEvents> {
   activeFaults(): readonly ActiveFault[];
   /** Where it can be steered over HTTP; undefined unless `adminPort` was given. */
   readonly adminUrl: string | undefined;
+  /** The scenario that is being played, if it was started with one. */
+  readonly scenario: ScenarioRun | undefined;
   /** The story of a request, from the issue of its credential on; undefined when it is not in the journal (any more). */
   why(requestId: string): Story | undefined;
   /**
@@ -64,7 +68,9 @@ export interface Simulator extends Endpoints, EventSource<FaultEvents> {
  * @throws InvalidInputError when an option is not what it must be; PortInUseError.
  */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
-  const settings = simulatorSettings(options);
+  const { scenario, ...given } = options;
+  const loaded = typeof scenario === "string" ? await loadScenario(scenario) : scenario;
+  const settings = simulatorSettings(given, loaded);
   const simulator = new LoopbackSimulator(settings);
   try {
     return await simulator.open(settings);
@@ -96,6 +102,7 @@ class LoopbackSimulator implements Simulator {
   readonly #refusing = new Set<Service>();
   readonly #endpoints = new Map<string, Endpoints>();
   #admin: Listening | undefined;
+  readonly #played: PlayedScenario | undefined;
   #journalFile: JournalFile | undefined;
   #closing: Promise<void> | undefined;
 
@@ -122,7 +129,10 @@ class LoopbackSimulator implements Simulator {
     this.#s3 = new S3Service({
       clock: this.#s3Clock,
       ledger,
-      journal,
+      // However wrong S3's clock is, the journal's is right.
+      journal: {
+        record: (entry) => journal.record({ ...entry, at: entry.at - this.#s3Clock.offMs }),
+      },
       region,
       seed,
       createBuckets,
@@ -133,6 +143,11 @@ class LoopbackSimulator implements Simulator {
     this.#faults = new FaultBoard({ timeline: settings.timeline, seed, tools });
     tellOfFaults(journal, this.#faults);
     this.#faults.catchUp();
+    this.#played = settings.scenario && new PlayedScenario(settings.scenario, clock, journal);
+  }
+
+  get scenario(): ScenarioRun | undefined {
+    return this.#played;
   }
 
   get imdsUrl(): string {
@@ -260,6 +275,7 @@ class LoopbackSimulator implements Simulator {
 
   async #close(): Promise<void> {
     this.#faults.close();
+    this.#played?.close();
     this.#gate.close();
     await Promise.all(this.#listening.map(({ at }) => at.close()));
     await this.#admin?.close();

@@ -9,7 +9,7 @@ import type { Story } from "../journal/why.js";
 import type { Journal } from "../journal.js";
 
 /** The role of the instance, where it can be changed while the simulator runs. */
-export interface RoleControl {
+interface RoleControl {
   readonly roleName: string | undefined;
   attachRole(roleName: string): void;
   detachRole(): void;

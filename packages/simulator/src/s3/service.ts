@@ -21,7 +21,7 @@ import { endPatiently, isWorthClosing } from "./unread.js";
 export interface S3ServiceOptions {
   readonly clock: Clock;
   readonly ledger: Ledger;
-  readonly journal: Journal;
+  readonly journal: Pick<Journal, "record">;
   readonly region: string;
   readonly seed: number;
   /** A bucket that does not exist is created when it is first used, instead of 404 `NoSuchBucket`. */
