@@ -1,6 +1,6 @@
 import { request as httpRequest } from "node:http";
 import { ListBucketsCommand } from "@aws-sdk/client-s3";
-import { systemClock } from "@evertoken/core";
+import { systemClock, VirtualClock } from "@evertoken/core";
 import { describe, expect, it } from "vitest";
 import { CREDENTIALS, HOUR, s3Of, simulated } from "./instance.js";
 
@@ -16,6 +16,12 @@ async function steered(options = {}) {
   };
   return { ...scene, ask, adminUrl: adminUrl ?? "" };
 }
+
+const reading = (clock: VirtualClock) => ({
+  epochMs: clock.now(),
+  instant: new Date(clock.now()).toISOString(),
+  speed: clock.speed,
+});
 
 describe("the admin API", () => {
   it("is only there when a port is given", async () => {
@@ -33,7 +39,7 @@ describe("the admin API", () => {
       json: {
         imdsUrl: simulator.imdsUrl,
         s3Url: simulator.s3Url,
-        clock: { epochMs: clock.now(), instant: new Date(clock.now()).toISOString(), speed: 0 },
+        clock: { ...reading(clock), line: expect.objectContaining({ speed: 0 }) },
         faults: [{ id: 1, fault: "imds-down", startedAt: clock.now(), strikes: 0 }],
         role: { roleName: null },
       },
@@ -87,14 +93,22 @@ describe("the admin API", () => {
 
     const { json } = await ask("POST", "/clock/advance", { ms: 2 * HOUR });
 
-    expect(json).toEqual({
-      epochMs: startedAt + 2 * HOUR,
-      instant: new Date(startedAt + 2 * HOUR).toISOString(),
-      speed: 0,
-    });
+    expect(json).toMatchObject({ ...reading(clock), epochMs: startedAt + 2 * HOUR });
     expect((await imds.credentials()).AccessKeyId).not.toBe(before.AccessKeyId);
     expect((await ask("POST", "/clock/step", { ms: -HOUR })).json.epochMs).toBe(startedAt + HOUR);
     expect((await ask("POST", "/clock/speed", { speed: 60 })).json.speed).toBe(60);
+  });
+
+  it("offers the time to clients under test, also while it runs fast", async () => {
+    const { ask } = await steered({ clock: new VirtualClock({ speed: 3600 }) });
+
+    const client = VirtualClock.following((await ask("GET", "/clock")).json.line);
+
+    const before = client.now();
+    const theirs = (await ask("GET", "/clock")).json.epochMs;
+    expect(theirs).toBeGreaterThanOrEqual(before);
+    expect(theirs).toBeLessThanOrEqual(client.now());
+    expect(client.speed).toBe(3600);
   });
 
   it("leaves the host's own clock alone", async () => {

@@ -212,10 +212,12 @@ function shown({ id, name, options, startedAt, strikes }: ActiveFault) {
   return { id, fault: name, ...options, startedAt, strikes };
 }
 
-/** Enough for a client in another process or language to show the same time. */
+/** Enough for a client in another process to show the same time: `line` is what `VirtualClock.following` takes, on this host. */
 function reading(clock: Clock) {
   const now = clock.now();
-  return { epochMs: now, instant: new Date(now).toISOString(), speed: clock instanceof VirtualClock ? clock.speed : 1 };
+  const line = clock instanceof VirtualClock ? { line: clock.reading() } : {};
+  const speed = clock instanceof VirtualClock ? clock.speed : 1;
+  return { epochMs: now, instant: new Date(now).toISOString(), speed, ...line };
 }
 
 function roleOf({ role }: AdminTarget) {
