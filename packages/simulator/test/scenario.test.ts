@@ -1,9 +1,9 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import { InvalidInputError, systemClock, VirtualClock } from "@evertoken/core";
-import { loadScenario, parseScenario, shippedScenarios, startSimulator } from "@evertoken/simulator";
+import { FAULTS, loadScenario, parseScenario, shippedScenarios, startSimulator } from "@evertoken/simulator";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { HOUR, imdsOf, s3Of } from "./instance.js";
 
@@ -233,6 +233,13 @@ describe("loading a scenario", () => {
   ])("%s says what there is", async (name, says) => {
     await expect(loadScenario(name)).rejects.toThrow(InvalidInputError);
     await expect(startSimulator({ scenario: name })).rejects.toThrow(says);
+  });
+
+  it("and every fault and scenario has its line in the documentation", async () => {
+    const docs = await readFile(new URL("../../../docs/simulator.md", import.meta.url), "utf8");
+
+    const names = [...Object.keys(FAULTS), ...(await shippedScenarios())];
+    expect(names.filter((name) => !docs.includes(`| \`${name}\` |`))).toEqual([]);
   });
 
   it("knows those that come with the package, each with its story and who is known to fail it", async () => {
