@@ -1,16 +1,21 @@
-/** `evertoken simulate`: IMDS, container credentials, STS and S3 on loopback until it is told to stop. */
+/**
+ * `evertoken simulate`: IMDS, container credentials, STS and S3 on loopback until it is told to stop, or a scenario is over.
+ */
 
-import { describeError } from "@evertoken/core";
+import { describeError, InvalidInputError, VirtualClock } from "@evertoken/core";
 import {
   FAULTS,
   type FaultName,
   type PlannedInstanceEvent,
   type Simulator,
   startSimulator,
+  type Verdict,
   type Via,
 } from "@evertoken/simulator";
 import { type Command, Option } from "commander";
 import { decimal, EXIT, untilInterrupted, wholeNumber } from "./command.js";
+import { addScenariosCommand } from "./simulate/scenarios-command.js";
+import { addWhyCommand } from "./simulate/why-command.js";
 import { EVENT_HELP, instanceEvent } from "./simulate-events.js";
 
 interface Options {
@@ -18,10 +23,11 @@ interface Options {
   readonly s3Port: number;
   readonly stsPort: number;
   readonly containerPort: number;
+  readonly adminPort?: number;
   readonly ipv6?: true;
   readonly linkLocal?: true;
-  readonly region: string;
-  readonly role: string | false;
+  readonly region?: string;
+  readonly role?: string | false;
   readonly instance?: string;
   readonly event: readonly PlannedInstanceEvent[];
   readonly imdsv1?: true;
@@ -31,11 +37,14 @@ interface Options {
   readonly hops: number;
   readonly packets?: number;
   readonly via: Via;
-  readonly speed: number;
-  readonly seed: number;
-  readonly lifetime: number;
-  readonly rotation: number;
+  readonly speed?: number;
+  readonly clock?: "manual";
+  readonly seed?: number;
+  readonly lifetime?: number;
+  readonly rotation?: number;
   readonly fault: readonly FaultName[];
+  readonly scenario?: string;
+  readonly journal?: string;
   readonly createBuckets: boolean;
   readonly json?: true;
 }
@@ -43,13 +52,18 @@ interface Options {
 const MINUTE_MS = 60_000;
 
 export function addSimulateCommand(program: Command, exit: (code: number) => void): void {
-  program
+  const simulateCommand = program
     .command("simulate")
     .description("run IMDS, container credentials, STS and S3 on loopback, with credentials that really expire")
     .option("--imds-port <port>", "port of IMDS; 0: any free one", wholeNumber(0, 65_535), 1338)
     .option("--s3-port <port>", "port of S3; 0: any free one", wholeNumber(0, 65_535), 9911)
     .option("--sts-port <port>", "port of STS; 0: any free one", wholeNumber(0, 65_535), 0)
     .option("--container-port <port>", "port of the container credentials; 0: any free one", wholeNumber(0, 65_535), 0)
+    .option(
+      "--admin-port <port>",
+      "port of the admin API; 0: any free one (default: the next after that of IMDS)",
+      wholeNumber(0, 65_535),
+    )
     .option("--ipv6", "IMDS listens on [::1] as well")
     .option(
       "--link-local",
@@ -60,8 +74,8 @@ export function addSimulateCommand(program: Command, exit: (code: number) => voi
         .choices(["imds", "imds-ipv6", "ecs", "eks", "web-identity"])
         .default("imds"),
     )
-    .option("--region <name>", "the instance's region", "us-east-1")
-    .option("--role <name>", "the role that is attached to the instance", "evertoken-role")
+    .option("--region <name>", "the instance's region (default: us-east-1)")
+    .option("--role <name>", "the role that is attached to the instance (default: evertoken-role)")
     .option("--no-role", "no role is attached: IMDS has no credentials")
     .option("--instance <file>", "YAML or JSON that says what the instance is; read again on SIGHUP")
     .addOption(
@@ -75,16 +89,19 @@ export function addSimulateCommand(program: Command, exit: (code: number) => voi
     .option("--hop-limit <hops>", "how far the answer to a session-token request goes", wholeNumber(1, 64), 1)
     .option("--hops <hops>", "how far away clients are: 2 in a container on a bridge", wholeNumber(1, 64), 1)
     .option("--packets <number>", "packets a second beyond which IMDS is not reached; EC2: 1024", wholeNumber(1, 1e6))
-    .option("--speed <factor>", "simulated seconds per real one", decimal(0.001, 100_000), 1)
-    .option("--lifetime <minutes>", "how long credentials live", decimal(0.05, 720), 360)
-    .option("--rotation <minutes>", "how often IMDS hands out new ones", decimal(0.05, 720), 60)
+    .option("--speed <factor>", "simulated seconds per real one (default: 1)", decimal(0.001, 100_000))
+    .addOption(new Option("--clock <how>", "manual: time stands until the admin API advances it").choices(["manual"]))
+    .option("--lifetime <minutes>", "how long credentials live (default: 360)", decimal(0.05, 720))
+    .option("--rotation <minutes>", "how often IMDS hands out new ones (default: 60)", decimal(0.05, 720))
     .addOption(
       new Option("--fault <name...>", "faults that are active from the start")
         .choices(Object.keys(FAULTS))
         .default([], "none"),
     )
+    .option("--scenario <name>", "play a scenario, and judge in the end: a name (see simulate scenarios), or a file")
+    .option("--journal <file>", "write each request and event into a file, a line of JSON each")
     .option("--no-create-buckets", "answer NoSuchBucket instead of creating a bucket when it is first used")
-    .option("--seed <number>", "repeats identifiers and credentials", wholeNumber(0, 2 ** 31), 1)
+    .option("--seed <number>", "repeats identifiers and credentials (default: 1)", wholeNumber(0, 2 ** 31))
     .option("--json", "print each request as a line of JSON")
     .addHelpText(
       "after",
@@ -93,6 +110,7 @@ Example:
   $ evertoken simulate --lifetime 15 --rotation 5
   $ export AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:1338 AWS_REGION=us-east-1
   $ aws --endpoint-url http://127.0.0.1:9911 s3 cp ./report.csv s3://reports/
+  $ curl -X POST http://127.0.0.1:1339/faults -d '{"fault":"credentials-revoked"}'
 
 Events:
 ${EVENT_HELP}
@@ -100,30 +118,40 @@ ${EVENT_HELP}
 Faults:
 ${faultList()}
 
-Exit codes: 0 ended by Ctrl-C or SIGTERM; 1 failed, a port in use say; 2 bad usage.`,
+Exit codes: 0 ended by Ctrl-C or SIGTERM, or a scenario that went as expected; 1 failed, a port in use say, or a scenario
+that did not; 2 bad usage; 130 a scenario that was ended by Ctrl-C or SIGTERM before it was over.`,
     )
     .action(async (options: Options) => exit(await untilInterrupted((signal) => simulate(options, signal))));
+  addScenariosCommand(simulateCommand, exit);
+  addWhyCommand(simulateCommand, exit);
 }
 
 function faultList(): string {
   return Object.entries(FAULTS)
-    .map(([name, { does }]) => `  ${name.padEnd(26)}${does}`)
+    .map(([name, { does }]) => `  ${name.padEnd(27)}${does}`)
     .join("\n");
 }
 
 async function simulate(options: Options, signal: AbortSignal): Promise<number> {
   const { imdsPort, s3Port, stsPort, containerPort, region, hops, speed, seed, createBuckets } = options;
+  if (options.clock !== undefined && speed !== undefined) {
+    const message = "is given together with --clock manual: expected one of the two";
+    throw new InvalidInputError("evertoken simulate", [{ field: "--speed", message }]);
+  }
   const isSpot = options.instance === undefined && options.event.some(({ event }) => event === "spot-interruption");
   const simulator = await startSimulator({
     imdsPort,
     s3Port,
     stsPort,
     containerPort,
+    adminPort: options.adminPort ?? (imdsPort === 0 ? 0 : imdsPort + 1),
     ipv6: options.ipv6 ?? options.via === "imds-ipv6",
     linkLocal: options.linkLocal,
     region,
     hops,
     speed,
+    // Whoever asks is another program, whose time-outs are real.
+    ...(options.clock === "manual" ? { clock: new VirtualClock({ realNetwork: true }) } : {}),
     seed,
     createBuckets,
     roleName: options.role === false ? null : options.role,
@@ -137,20 +165,46 @@ async function simulate(options: Options, signal: AbortSignal): Promise<number> 
       instanceMetadataTags: options.tags ? "enabled" : "disabled",
     },
     imdsLimits: { packetsPerSecond: options.packets },
-    credentialLifetimeMs: options.lifetime * MINUTE_MS,
-    rotationIntervalMs: options.rotation * MINUTE_MS,
+    scenario: options.scenario,
+    journalFile: options.journal,
+    credentialLifetimeMs: inMilliseconds(options.lifetime),
+    rotationIntervalMs: inMilliseconds(options.rotation),
     timeline: options.fault.map((fault) => ({ fault, fromHours: 0 })),
   });
   const reload = () => void reloadInstance(simulator, options.instance);
   process.on("SIGHUP", reload);
   try {
     announce(simulator, options);
-    await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    const interrupted = new Promise<undefined>((resolve) => {
+      signal.addEventListener("abort", () => resolve(undefined), { once: true });
+    });
+    if (simulator.scenario === undefined) {
+      await interrupted;
+      return EXIT.ok;
+    }
+    const verdict = await Promise.race([simulator.scenario.finished, interrupted]);
+    if (verdict === undefined) return EXIT.interrupted;
+    tell(verdict, options);
+    return verdict.passed ? EXIT.ok : EXIT.failed;
   } finally {
     process.off("SIGHUP", reload);
     await simulator.close();
   }
-  return EXIT.ok;
+}
+
+function inMilliseconds(minutes: number | undefined): number | undefined {
+  return minutes === undefined ? undefined : minutes * MINUTE_MS;
+}
+
+function tell(verdict: Verdict, { json, scenario }: Options): void {
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ scenario, ...verdict })}\n`);
+    return;
+  }
+  const lines = verdict.expectations.map(({ text, problem }) =>
+    problem === undefined ? `  as expected  ${text}` : `  NOT SO       ${text}: ${problem}`,
+  );
+  process.stdout.write(`${[`${scenario} is over:`, ...lines, ""].join("\n")}`);
 }
 
 /** What is wrong with the file is said, and the instance stays what it was. */
@@ -163,10 +217,11 @@ async function reloadInstance(simulator: Simulator, file: string | undefined): P
 }
 
 function announce(simulator: Simulator, { json, fault, via }: Options): void {
-  const { imdsUrl, imdsIpv6Url, s3Url, stsUrl, containerUrl } = simulator;
+  const { imdsUrl, imdsIpv6Url, s3Url, stsUrl, containerUrl, adminUrl, scenario } = simulator;
   const environment = simulator.environment({ via });
   if (json) {
-    process.stdout.write(`${JSON.stringify({ imdsUrl, imdsIpv6Url, s3Url, stsUrl, containerUrl, environment })}\n`);
+    const urls = { imdsUrl, imdsIpv6Url, s3Url, stsUrl, containerUrl, adminUrl };
+    process.stdout.write(`${JSON.stringify({ ...urls, environment })}\n`);
     simulator.journal.on("entry", (entry) => process.stdout.write(`${JSON.stringify(entry)}\n`));
     return;
   }
@@ -177,6 +232,8 @@ function announce(simulator: Simulator, { json, fault, via }: Options): void {
       `containers at ${containerUrl}`,
       `STS        at ${stsUrl}`,
       `S3         at ${s3Url}`,
+      `admin      at ${adminUrl}`,
+      ...(scenario === undefined ? [] : [`scenario: ${scenario.scenario.title}`]),
       ...(fault.length === 0 ? [] : [`faults: ${fault.join(", ")}`]),
       "",
       "Point a client at it:",

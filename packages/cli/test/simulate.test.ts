@@ -1,8 +1,10 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ListBucketsCommand, S3Client } from "@aws-sdk/client-s3";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { evertoken } from "./command.js";
 
@@ -14,7 +16,7 @@ describe("evertoken simulate", () => {
 
     const printed = await simulate.says("Ctrl-C ends it.");
 
-    for (const service of ["IMDS", "containers", "STS", "S3"]) {
+    for (const service of ["IMDS", "containers", "STS", "S3", "admin"]) {
       expect(printed).toMatch(new RegExp(`^${service} +at http://127\\.0\\.0\\.1:\\d+$`, "m"));
     }
     expect(printed).toMatch(/export AWS_EC2_METADATA_SERVICE_ENDPOINT=http/);
@@ -151,6 +153,12 @@ describe("evertoken simulate", () => {
     [["--hop-limit", "65"], "expected a whole number from 1 to 64"],
     [["--fault", "imds-dwon"], "Allowed choices are imds-down"],
     [["now"], "too many arguments"],
+    [["--clock", "fast"], "Allowed choices are manual"],
+    [["--clock", "manual", "--speed", "2"], "--speed is given together with --clock manual"],
+    [["--scenario", "no-such"], "expected a file (*.yaml), or one of credentials-copied-once"],
+    [["--journal", "/nowhere/run.jsonl"], "journalFile cannot be written"],
+    [["why"], "missing required argument 'request-id'"],
+    [["why", "id", "--admin", "here"], '--admin is "here": expected a URL'],
   ])("refuses %j", async (args, says) => {
     const simulate = evertoken(["simulate", ...anyPort, ...args]);
 
@@ -159,8 +167,141 @@ describe("evertoken simulate", () => {
   });
 });
 
+/** A simulator as a command, and what it says about itself. */
+async function started(args: readonly string[]) {
+  const simulate = evertoken(["simulate", "--json", ...anyPort, ...args]);
+  const [first = ""] = (await simulate.says("\n")).split("\n");
+  return { simulate, ...(JSON.parse(first) as { imdsUrl: string; s3Url: string; adminUrl: string }) };
+}
+
+async function steer(adminUrl: string, path: string, body: object): Promise<unknown> {
+  return (await fetch(`${adminUrl}${path}`, { method: "POST", body: JSON.stringify(body) })).json();
+}
+
+/** An S3 request that is refused as expired. @returns its request id. */
+async function refusedRequest({ imdsUrl, s3Url, adminUrl }: { imdsUrl: string; s3Url: string; adminUrl: string }) {
+  const ttl = { "x-aws-ec2-metadata-token-ttl-seconds": "60" };
+  const token = await (await fetch(`${imdsUrl}/latest/api/token`, { method: "PUT", headers: ttl })).text();
+  const path = "/latest/meta-data/iam/security-credentials/evertoken-role";
+  const answer = await fetch(`${imdsUrl}${path}`, { headers: { "x-aws-ec2-metadata-token": token } });
+  const { AccessKeyId, SecretAccessKey, Token } = (await answer.json()) as Record<string, string>;
+  await steer(adminUrl, "/faults", { fault: "credentials-revoked" });
+  const credentials = {
+    accessKeyId: AccessKeyId ?? "",
+    secretAccessKey: SecretAccessKey ?? "",
+    sessionToken: Token ?? "",
+  };
+  const s3 = new S3Client({ region: "us-east-1", endpoint: s3Url, forcePathStyle: true, credentials });
+  const error = await s3.send(new ListBucketsCommand()).catch((error) => error);
+  s3.destroy();
+  return error.$metadata.requestId as string;
+}
+
+describe("a simulator that runs", () => {
+  it("is steered through its admin API, the clock included", async () => {
+    const { adminUrl, imdsUrl } = await started(["--clock", "manual"]);
+
+    await steer(adminUrl, "/faults", { fault: "imds-error", status: 503 });
+    const before = (await (await fetch(`${adminUrl}/clock`)).json()) as { epochMs: number };
+    const after = (await steer(adminUrl, "/clock/advance", { ms: 60_000 })) as { epochMs: number };
+
+    expect((await fetch(imdsUrl)).status).toBe(503);
+    expect(after.epochMs - before.epochMs).toBe(60_000);
+  });
+
+  it("tells why a request was refused, also from its file when it is gone", async () => {
+    const journal = join(await mkdtemp(join(tmpdir(), "evertoken-why-")), "run.jsonl");
+    onTestFinished(() => rm(join(journal, ".."), { recursive: true }));
+    const { simulate, ...urls } = await started(["--journal", journal]);
+    const requestId = await refusedRequest(urls);
+
+    const running = evertoken(["simulate", "why", requestId, "--admin", urls.adminUrl]);
+    expect(await running.ended).toBe(0);
+    simulate.child.kill("SIGTERM");
+    await simulate.ended;
+    const gone = evertoken(["simulate", "why", requestId, "--journal", journal, "--json"]);
+    expect(await gone.ended).toBe(0);
+
+    expect(running.printed()).toMatch(/generation 1 was issued for evertoken-role.*\n.*was handed generation 1/);
+    expect(running.printed()).toContain("Its credentials were revoked before their end.");
+    expect(JSON.parse(gone.printed())).toMatchObject({ requestId, conclusion: expect.stringContaining("revoked") });
+  });
+
+  it("says when there is no such request, or no simulator", async () => {
+    const { adminUrl, simulate } = await started([]);
+
+    const unknown = evertoken(["simulate", "why", "NOBODY", "--admin", adminUrl]);
+    expect(await unknown.ended).toBe(1);
+    simulate.child.kill("SIGTERM");
+    await simulate.ended;
+    const nobody = evertoken(["simulate", "why", "NOBODY", "--admin", adminUrl]);
+    expect(await nobody.ended).toBe(1);
+
+    expect(unknown.printed()).toContain("no request NOBODY is in the journal");
+    expect(nobody.printed()).toContain("does not answer");
+    expect(nobody.printed()).toContain("Start evertoken simulate");
+  });
+});
+
+describe("a scenario that is played", () => {
+  const SCENARIO = `title: A short one
+about: IMDS fails for a moment
+lasts: 4s
+timeline: [ { at: 0, fault: imds-error, status: 503 } ]
+expect: [ { requests: { service: imds, status: 503 }, atLeast: 1 } ]
+`;
+
+  async function file() {
+    const directory = await mkdtemp(join(tmpdir(), "evertoken-scenario-"));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    const path = join(directory, "short.yaml");
+    await writeFile(path, SCENARIO);
+    return path;
+  }
+
+  it("ends by itself, and well, when it went as expected", async () => {
+    const { simulate, imdsUrl, adminUrl } = await started(["--clock", "manual", "--scenario", await file()]);
+    await fetch(imdsUrl);
+
+    await steer(adminUrl, "/clock/advance", { ms: 4000 }).catch(() => {});
+
+    expect(await simulate.ended).toBe(0);
+    expect(simulate.printed()).toContain('"passed":true');
+  });
+
+  it("ends with 1, and says what was not so, when it did not", async () => {
+    const simulate = evertoken(["simulate", ...anyPort, "--speed", "100", "--scenario", await file()]);
+
+    expect(await simulate.ended).toBe(1);
+    expect(simulate.printed()).toContain("scenario: A short one");
+    expect(simulate.printed()).toContain("NOT SO       at least 1 requests: service imds, status 503: there were 0");
+  });
+
+  it("has no verdict when it is interrupted", async () => {
+    const { simulate } = await started(["--clock", "manual", "--scenario", "poisoned-pool"]);
+
+    simulate.child.kill("SIGINT");
+
+    expect(await simulate.ended).toBe(130);
+    expect(simulate.printed()).not.toContain("passed");
+  });
+
+  it("is one of a list, with who is known to fail it", async () => {
+    const list = evertoken(["simulate", "scenarios"]);
+
+    expect(await list.ended).toBe(0);
+    expect(list.printed()).toMatch(/poisoned-pool\n {2}The bug that started it.*\n {4}failed by aws-sdk-cpp/);
+  });
+});
+
 describe("evertoken", () => {
-  it.each([["--help"], ["demo", "--help"], ["simulate", "--help"]])("%s %s tells what there is", async (...args) => {
+  it.each([
+    ["--help"],
+    ["demo", "--help"],
+    ["simulate", "--help"],
+    ["simulate", "why", "--help"],
+    ["simulate", "scenarios", "--help"],
+  ])("%s %s tells what there is", async (...args) => {
     const help = evertoken(args.filter((arg) => arg !== undefined));
 
     expect(await help.ended).toBe(0);

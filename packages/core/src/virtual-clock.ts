@@ -27,6 +27,8 @@ export interface VirtualClockOptions {
   readonly startAt?: number;
   /** Virtual milliseconds per real one. Default 0: time stands until `advance` is called. */
   readonly speed?: number;
+  /** Pauses of sockets are real also while time is moved by hand: for clients that are no part of the test. Default false. */
+  readonly realNetwork?: boolean;
 }
 
 interface Pending {
@@ -46,6 +48,7 @@ function hostMs(): number {
 
 export class VirtualClock implements Clock {
   #line: ClockReading;
+  readonly #realNetwork: boolean;
   readonly #pending = new Set<Pending>();
   readonly #events = createEvents<VirtualClockEvents>();
   #alarm: NodeJS.Timeout | undefined;
@@ -54,6 +57,7 @@ export class VirtualClock implements Clock {
   constructor(options: VirtualClockOptions = {}) {
     const speed = options.speed ?? 0;
     assertSpeed(speed);
+    this.#realNetwork = options.realNetwork ?? false;
     this.#line = { hostMs: hostMs(), epochMs: options.startAt ?? systemClock.now(), elapsedMs: 0, speed };
   }
 
@@ -76,9 +80,9 @@ export class VirtualClock implements Clock {
     return this.#line.elapsedMs + this.#sinceReading();
   }
 
-  /** Real pauses while the clock runs by itself; its own pauses while it is moved by hand. */
+  /** Real pauses while the clock runs by itself; its own pauses while it is moved by hand, unless `realNetwork` is set. */
   get network(): Pauses {
-    return this.#line.speed > 0 ? systemClock.network : this;
+    return this.#realNetwork || this.#line.speed > 0 ? systemClock.network : this;
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {

@@ -119,6 +119,14 @@ describe("a virtual clock that runs", () => {
     expect(performance.now() - startedAt).toBeGreaterThan(45);
   });
 
+  it("leaves the network's pace real also by hand, when it is told so", () => {
+    const clock = new VirtualClock({ realNetwork: true });
+    const before = performance.now();
+
+    expect(clock.network.monotonic()).toBeGreaterThanOrEqual(before);
+    expect(clock.monotonic()).toBe(0);
+  });
+
   it("leaves the network's pace real", () => {
     const clock = new VirtualClock({ speed: 3600 });
     const before = performance.now();

@@ -6,11 +6,9 @@
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
  */
 
-import { setMaxListeners } from "node:events";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Clock } from "@evertoken/core";
 import { imdsProtocol } from "@evertoken/imds";
-import type { FaultBoard } from "./fault-board.js";
 import { IMDS_VERSIONS } from "./imds-categories.js";
 import { SessionTokens } from "./imds-session-tokens.js";
 import type { SimulatedInstance } from "./instance/instance.js";
@@ -21,7 +19,6 @@ export interface ImdsServiceOptions {
   readonly clock: Clock;
   readonly instance: SimulatedInstance;
   readonly journal: Journal;
-  readonly faults: () => FaultBoard;
   readonly seed: number;
   /** Whether the path exists that tells the account with the credentials. */
   readonly extendedCredentials: boolean;
@@ -63,22 +60,17 @@ export class ImdsService {
   readonly #clock: Clock;
   readonly #instance: SimulatedInstance;
   readonly #journal: Journal;
-  readonly #faults: () => FaultBoard;
   readonly #sessionTokens: SessionTokens;
   readonly #extendedCredentials: boolean;
   readonly #budget: LinkLocalBudget;
-  readonly #ending = new AbortController();
 
-  constructor({ clock, instance, journal, faults, seed, extendedCredentials, limits }: ImdsServiceOptions) {
+  constructor({ clock, instance, journal, seed, extendedCredentials, limits }: ImdsServiceOptions) {
     this.#clock = clock;
     this.#instance = instance;
     this.#journal = journal;
-    this.#faults = faults;
     this.#sessionTokens = new SessionTokens(seed);
     this.#extendedCredentials = extendedCredentials;
     this.#budget = new LinkLocalBudget(limits, clock.network);
-    // Each delayed answer listens for the end, and there may be hundreds.
-    setMaxListeners(0, this.#ending.signal);
   }
 
   /**
@@ -86,34 +78,20 @@ export class ImdsService {
    * @param hops how far away the client is: 1 on the host itself, 2 in a container on a bridge.
    */
   listener(client: string, hops = 1): RequestListener {
-    return (incoming, outgoing) => {
-      // A caller that is gone has nothing to be told.
-      this.#serve({ client, hops }, incoming, outgoing).catch(() => outgoing.destroy());
-    };
+    return (incoming, outgoing) => this.#serve({ client, hops }, incoming, outgoing);
   }
 
   forgetSessionTokens(): void {
     this.#sessionTokens.forgetAll();
   }
 
-  /** Ends answers that are still being delayed. */
-  close(): void {
-    this.#ending.abort();
-  }
-
-  async #serve({ client, hops }: Asker, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+  #serve({ client, hops }: Asker, incoming: IncomingMessage, outgoing: ServerResponse): void {
     incoming.resume();
     const at = this.#clock.now();
     const { method = "", url = "" } = incoming;
     // Slashes that stand together count as one: the AWS SDK for JavaScript's own metadata client asks for //latest/….
     const path = (url.split("?", 1)[0] ?? "").replace(/\/{2,}/g, "/");
-    const faults = this.#faults();
-    const slow = faults.find("imds-slow");
-    if (slow !== undefined) await this.#clock.network.sleep(slow.options.delayMs ?? 900, this.#ending.signal);
-    const down = faults.find("imds-down") !== undefined;
-    const outcome = down
-      ? { operation: operationOf(path), status: 0, decision: "fault imds-down" }
-      : this.#arrived(this.#answer(method, path, incoming), hops);
+    const outcome = this.#arrived(this.#answer(method, path, incoming), hops);
     const { operation, status, decision, generation } = outcome;
     this.#journal.record({
       at,
@@ -126,9 +104,8 @@ export class ImdsService {
       decision,
       ...(generation === undefined ? {} : { generation }),
     });
-    if (down) outgoing.destroy();
     // Of what is lost on the way the client hears nothing: it waits until it has had enough, or the simulator ends.
-    else if (status !== 0) this.#write(outgoing, outcome);
+    if (status !== 0) this.#write(outgoing, outcome);
   }
 
   /** The answer to a session-token request has a hop limit: beyond it, the network drops it. */
@@ -154,8 +131,6 @@ export class ImdsService {
 
   #answer(method: string, path: string, incoming: IncomingMessage): Outcome {
     const operation = operationOf(path);
-    const broken = this.#faults().find("imds-error");
-    if (broken !== undefined) return { operation, status: broken.options.status ?? 500, decision: "fault imds-error" };
     const spent = this.#budget.spend(incoming);
     if (spent === "lost") return { operation, status: 0, decision: "lost: linklocal_allowance_exceeded" };
     if (spent === "throttled")
@@ -176,9 +151,6 @@ export class ImdsService {
   #grant(method: string, incoming: IncomingMessage): Outcome {
     const operation = "token";
     if (method !== "PUT") return { operation, status: 405, decision: "method not allowed" };
-    if (this.#faults().strike("imds-token-fails-once")) {
-      return { operation, status: 503, decision: "fault imds-token-fails-once" };
-    }
     // A proxy has been talked into asking for somebody else.
     if (incoming.headers["x-forwarded-for"] !== undefined) {
       return { operation, status: 403, decision: "X-Forwarded-For is present" };
@@ -221,7 +193,7 @@ function decoded(path: string): string | undefined {
 }
 
 /** What is asked for, in a word: for the journal. */
-function operationOf(path: string): string {
+export function operationOf(path: string): string {
   if (path === imdsProtocol.tokenPath) return "token";
   for (const [roles, name] of [
     [imdsProtocol.extendedRolePath, "extended-"],

@@ -3,14 +3,18 @@
  * ids are names, session tokens and secret access keys never get here.
  */
 
+import { AsyncLocalStorage } from "node:async_hooks";
 import { createEvents, type EventSource } from "@evertoken/core";
+import type { JournalEvent } from "./journal/events.js";
+import { Ring } from "./journal/ring.js";
+import type { PlayedService } from "./services.js";
 
 export interface JournalEntry {
   /** Counts up from 1, over all services. */
   readonly number: number;
   /** When the request arrived, by the simulator's clock, in epoch milliseconds. */
   readonly at: number;
-  readonly service: "imds" | "s3" | "container" | "sts";
+  readonly service: PlayedService;
   /** Who asked: the label of the endpoint that was used. */
   readonly client: string;
   /** What was asked, in the service's words: `token`, `role-list`, `credentials`, `PutObject`, … */
@@ -24,33 +28,48 @@ export interface JournalEntry {
   /** The generation of the credential that was issued or used, where there is one. */
   readonly generation?: number;
   readonly requestId?: string;
+  /** The faults that struck the request, where any did. */
+  readonly faults?: readonly string[];
 }
+
+/** What is known of a request before its service sees it. */
+type Note = Pick<JournalEntry, "at" | "faults">;
+
+/** Query parameters that are secrets, or signed with one. */
+const SECRET_PARAMETERS = /([?&](?:X-Amz-(?:Security-Token|Signature|Credential)|WebIdentityToken)=)[^&]*/gi;
 
 export interface JournalCount {
   requests: number;
   byOperation: Record<string, number>;
 }
 
-export type JournalEvents = { entry: JournalEntry };
+export type JournalEvents = {
+  entry: JournalEntry;
+  /** Something beside requests. */
+  told: JournalEvent;
+};
+
+/** Of events there are few: credentials, faults. */
+const MOST_EVENTS = 10_000;
 
 export class Journal implements EventSource<JournalEvents> {
   readonly #events = createEvents<JournalEvents>();
-  readonly #capacity: number;
-  readonly #entries: JournalEntry[] = [];
+  readonly #entries: Ring<JournalEntry>;
+  readonly #told = new Ring<JournalEvent>(MOST_EVENTS);
   readonly #counts = new Map<string, JournalCount>();
-  #next = 0;
+  readonly #notes = new AsyncLocalStorage<Note>();
   #number = 0;
 
   /** @param capacity how many entries are kept; older ones make room. */
   constructor(capacity = 100_000) {
-    this.#capacity = capacity;
+    this.#entries = new Ring(capacity);
   }
 
   record(entry: Omit<JournalEntry, "number">): void {
     this.#number += 1;
-    const numbered = Object.freeze({ number: this.#number, ...entry });
-    this.#entries[this.#next] = numbered;
-    this.#next = (this.#next + 1) % this.#capacity;
+    const path = entry.path.replace(SECRET_PARAMETERS, "$1(not shown)");
+    const numbered = Object.freeze({ number: this.#number, ...entry, path, ...this.#notes.getStore() });
+    this.#entries.add(numbered);
     const key = `${entry.service}/${entry.client}`;
     const count = this.#counts.get(key) ?? { requests: 0, byOperation: {} };
     this.#counts.set(key, count);
@@ -59,13 +78,30 @@ export class Journal implements EventSource<JournalEvents> {
     this.#events.emit("entry", numbered);
   }
 
-  on<K extends keyof JournalEvents>(event: K, listener: (entry: JournalEvents[K]) => void): () => void {
+  /** Runs a service: what it records meanwhile of its request has these notes. */
+  noting<T>(note: Note, serve: () => T): T {
+    return this.#notes.run(note, serve);
+  }
+
+  /** Notes what happened beside requests. */
+  tell(event: JournalEvent): void {
+    const frozen = Object.freeze(event);
+    this.#told.add(frozen);
+    this.#events.emit("told", frozen);
+  }
+
+  on<K extends keyof JournalEvents>(event: K, listener: (carried: JournalEvents[K]) => void): () => void {
     return this.#events.on(event, listener);
   }
 
   /** The entries still kept, oldest first. */
   entries(filter: (entry: JournalEntry) => boolean = () => true): JournalEntry[] {
-    return [...this.#entries.slice(this.#next), ...this.#entries.slice(0, this.#next)].filter(filter);
+    return this.#entries.all().filter(filter);
+  }
+
+  /** What happened beside requests and is still kept, oldest first. */
+  events(): JournalEvent[] {
+    return this.#told.all();
   }
 
   /** How much was asked of a service through a client's endpoints since the start, kept or not. */

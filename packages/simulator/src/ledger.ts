@@ -37,18 +37,21 @@ export const MOST_KNOWN = 20_000;
 
 export class Ledger {
   readonly #seed: number;
+  readonly #tell: (issued: IssuedCredential) => void;
   readonly #issued = new Map<string, IssuedCredential>();
   readonly #revoked = new Set<string>();
   #generation = 0;
 
-  constructor(seed: number) {
+  /** @param tell hears of each credential that is issued. */
+  constructor(seed: number, tell: (issued: IssuedCredential) => void = () => {}) {
     this.#seed = seed;
+    this.#tell = tell;
   }
 
   issue(roleName: string, issuedAt: number, lifetimeMs: number, caller?: Caller): IssuedCredential {
     this.#generation += 1;
     const generation = this.#generation;
-    return this.#add({
+    const issued = this.#add({
       // Temporary access key ids start with ASIA and have 20 characters; secrets have 40.
       accessKeyId: `ASIA${seededBase32(this.#seed, `id/${generation}`, 16)}`,
       secretAccessKey: seededBytes(this.#seed, `secret/${generation}`, 30).toString("base64"),
@@ -59,6 +62,8 @@ export class Ledger {
       issuedAt,
       expiresAt: endOf(issuedAt, lifetimeMs),
     });
+    this.#tell(issued);
+    return issued;
   }
 
   /** The access key of an IAM user: without a session token, without an end, and no fault revokes it. */

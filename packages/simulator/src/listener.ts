@@ -23,6 +23,8 @@ export interface Handlers {
 
 export interface Listening {
   readonly url: string;
+  /** Whether connections are taken. Those that exist are ended when it changes to no. */
+  setAccepting(accepting: boolean): void;
   close(): Promise<void>;
 }
 
@@ -37,14 +39,20 @@ export async function listen(
   if (handlers.checkContinue !== undefined) server.on("checkContinue", handlers.checkContinue);
   assertOnLoopback(host);
   await bind(server, port, what, host);
+  const { port: bound } = server.address() as AddressInfo;
   return {
-    url: `http://${host === "::1" ? "[::1]" : host}:${(server.address() as AddressInfo).port}`,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    url: `http://${host === "::1" ? "[::1]" : host}:${bound}`,
+    setAccepting(accepting) {
+      if (accepting) server.listen(bound, host);
+      else end(server);
+    },
+    close: () => new Promise((resolve) => (server.listening ? end(server, resolve) : resolve())),
   };
+}
+
+function end(server: Server, ended?: () => void): void {
+  server.close(ended && (() => ended()));
+  server.closeAllConnections();
 }
 
 function assertOnLoopback(host: LoopbackHost): void {

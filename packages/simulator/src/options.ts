@@ -2,11 +2,12 @@
 
 import { type Clock, check, InvalidInputError, VirtualClock } from "@evertoken/core";
 import * as v from "valibot";
-import { type FaultPeriod, faultPeriod } from "./faults.js";
+import { type FaultPeriod, faultPeriod } from "./faults/options.js";
 import { type PlannedInstanceEvent, plannedInstanceEvent, roleName } from "./instance/events.js";
 import { type MetadataOptionsInput, metadataOptions } from "./instance/metadata-options.js";
 import type { InstanceOverrides } from "./instance/overrides.js";
 import type { LinkLocalLimits } from "./link-local-limits.js";
+import type { Scenario } from "./scenario/scenario.js";
 import { whole } from "./whole-number.js";
 
 export interface SimulatorOptions {
@@ -27,6 +28,8 @@ export interface SimulatorOptions {
   readonly linkLocal?: boolean | undefined;
   /** How far away from IMDS its clients are: 1 on the host itself (default), 2 in a container on a bridge. */
   readonly hops?: number | undefined;
+  /** Port of the admin API; 0: any free one. Default: there is none. */
+  readonly adminPort?: number | undefined;
   /** The time of everything it does. Default: one of its own that starts at the present and runs at `speed`. */
   readonly clock?: Clock | undefined;
   /** Simulated seconds per real one, for a clock of its own. Default 1. */
@@ -60,6 +63,13 @@ export interface SimulatorOptions {
   readonly credentialOverlapMs?: number | undefined;
   /** Create a bucket when it is first used, instead of answering `NoSuchBucket`. Default true. */
   readonly createBuckets?: boolean | undefined;
+  /** A file that gets a line of JSON for each request and event, besides the journal in memory. It is replaced. Default: none. */
+  readonly journalFile?: string | undefined;
+  /**
+   * What goes wrong, when, and what is expected: the name of a scenario that comes with this package, the path of a file, or one
+   * that was loaded before. Other options go before what it says. Default: none.
+   */
+  readonly scenario?: string | Scenario | undefined;
   /** What goes wrong, and when. Default: nothing. */
   readonly timeline?: readonly FaultPeriod[] | undefined;
 }
@@ -69,6 +79,7 @@ export interface SimulatorSettings
   extends Readonly<Omit<v.InferOutput<typeof schema>, "clock" | "rotationIntervalMs">> {
   readonly clock: Clock;
   readonly rotationIntervalMs: number;
+  readonly scenario?: Scenario | undefined;
 }
 
 const HOUR_MS = 3_600_000;
@@ -93,6 +104,7 @@ const schema = v.strictObject({
   s3Port: port,
   stsPort: port,
   containerPort: port,
+  adminPort: v.optional(whole(0, 65_535)),
   ipv6: v.optional(v.boolean("must be true or false"), false),
   linkLocal: v.optional(v.boolean("must be true or false"), false),
   hops,
@@ -120,6 +132,7 @@ const schema = v.strictObject({
   rotationIntervalMs: v.optional(length),
   credentialOverlapMs: v.optional(length),
   createBuckets: v.optional(v.boolean("must be true or false"), true),
+  journalFile: v.optional(v.pipe(v.string("must be the path of a file"), v.nonEmpty("must not be empty"))),
   timeline: v.optional(v.array(faultPeriod, "must be a list of faults with their hours"), []),
 });
 
@@ -141,13 +154,17 @@ export function endpointSettings(client: string, options: EndpointOptions): { re
 const WHERE = "startSimulator options";
 
 /** @throws InvalidInputError naming each option that is wrong. */
-export function simulatorSettings(options: SimulatorOptions): SimulatorSettings {
-  const given = check(schema, options, WHERE);
+export function simulatorSettings(
+  options: Omit<SimulatorOptions, "scenario">,
+  scenario: Scenario | undefined,
+): SimulatorSettings {
+  const given = check(schema, played(options, scenario), WHERE);
   const { clock, speed } = given;
   assertOneOf("speed", speed, "clock", clock, "which has a speed of its own");
   assertOneOf("instanceFile", given.instanceFile, "instance", options.instance, "which says the same");
   return {
     ...given,
+    scenario,
     clock: clock ?? new VirtualClock({ speed: speed ?? 1 }),
     rotationIntervalMs: rotationInterval(given),
   };
@@ -171,4 +188,21 @@ function rotationInterval(given: v.InferOutput<typeof schema>): number {
   if (rotationIntervalMs <= lifetimeMs) return rotationIntervalMs;
   const message = `is ${rotationIntervalMs}: expected at most credentialLifetimeMs (${lifetimeMs}), or there would be times without valid credentials`;
   throw new InvalidInputError(WHERE, [{ field: "rotationIntervalMs", message }]);
+}
+
+/** What a scenario says, under what the caller says. */
+function played(
+  options: Omit<SimulatorOptions, "scenario">,
+  scenario: Scenario | undefined,
+): Omit<SimulatorOptions, "scenario"> {
+  if (scenario === undefined) return options;
+  const said = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const { speed, ...others } = scenario.simulator;
+  return {
+    ...others,
+    // A clock that is handed in has a speed of its own.
+    ...(options.clock === undefined ? { speed } : {}),
+    ...said,
+    timeline: [...scenario.faults, ...(options.timeline ?? [])],
+  };
 }

@@ -3,16 +3,22 @@
  */
 
 import { type Clock, ClosedError, type EventSource, InvalidInputError, VirtualClock } from "@evertoken/core";
+import { adminListener } from "./admin/admin.js";
 import { IdentityTokens } from "./container/identity-token.js";
 import { ContainerService } from "./container/service.js";
 import { type EnvironmentOptions, environmentOf, environmentSettings } from "./environment.js";
-import { type ActiveFault, FaultBoard, type FaultEffects, type FaultEvents } from "./fault-board.js";
-import type { FaultName, FaultOptions } from "./faults.js";
+import { type ActiveFault, FaultBoard, type FaultEvents } from "./faults/board.js";
+import type { FaultOptions, World } from "./faults/fault.js";
+import type { FaultName } from "./faults/table.js";
+import { Gate } from "./gate/gate.js";
 import { assumedRole, iamUser } from "./iam.js";
 import { ImdsService } from "./imds-service.js";
 import { type Instance, SimulatedInstance } from "./instance/instance.js";
 import { readInstanceFile } from "./instance/overrides.js";
 import { InstanceRole } from "./instance-role.js";
+import { type JournalFile, writeJournal } from "./journal/file.js";
+import { CredentialNews, tellOfFaults } from "./journal/telling.js";
+import { type Story, why } from "./journal/why.js";
 import { Journal } from "./journal.js";
 import { type IssuedCredential, Ledger } from "./ledger.js";
 import { type Handlers, type Listening, type LoopbackHost, listen } from "./listener.js";
@@ -24,7 +30,11 @@ import {
   simulatorSettings,
 } from "./options.js";
 import { S3Service } from "./s3/service.js";
+import { PlayedScenario, type ScenarioRun } from "./scenario/run.js";
+import { loadScenario } from "./scenario/shipped.js";
 import { seededHex, seededNumber } from "./seeded.js";
+import { type PlayedService, SERVICE_NAMES } from "./services.js";
+import { ShiftedClock } from "./shifted-clock.js";
 import { StsService } from "./sts/service.js";
 
 export interface Endpoints {
@@ -48,6 +58,12 @@ export interface Simulator extends Endpoints, EventSource<FaultEvents> {
    */
   fault(name: FaultName, options?: FaultOptions): ActiveFault;
   activeFaults(): readonly ActiveFault[];
+  /** Where it can be steered over HTTP; undefined unless `adminPort` was given. */
+  readonly adminUrl: string | undefined;
+  /** The scenario that is being played, if it was started with one. */
+  readonly scenario: ScenarioRun | undefined;
+  /** The story of a request, from the issue of its credential on; undefined when it is not in the journal (any more). */
+  why(requestId: string): Story | undefined;
   /**
    * Further endpoints on free ports: the same services, told apart in the journal by `client`. With `hops: 2` they are those
    * of a container on a bridge, where the answer to a session-token request does not arrive unless the hop limit is 2.
@@ -74,7 +90,9 @@ export interface Simulator extends Endpoints, EventSource<FaultEvents> {
  * @throws InvalidInputError when an option is not what it must be; PortInUseError.
  */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
-  const settings = simulatorSettings(options);
+  const { scenario, ...given } = options;
+  const loaded = typeof scenario === "string" ? await loadScenario(scenario) : scenario;
+  const settings = simulatorSettings(given, loaded);
   const { instanceFile, region } = settings;
   const overrides = instanceFile === undefined ? settings.instance : await readInstanceFile(instanceFile, region);
   const simulator = new LoopbackSimulator({ ...settings, instance: overrides });
@@ -101,9 +119,9 @@ const FIRST_CLIENT = "default";
 
 type Ports = Pick<
   SimulatorSettings,
-  "imdsPort" | "s3Port" | "stsPort" | "containerPort" | "ipv6" | "hops" | "linkLocal"
+  "imdsPort" | "s3Port" | "stsPort" | "containerPort" | "adminPort" | "ipv6" | "hops" | "linkLocal"
 >;
-type ServicePorts = Omit<Ports, "ipv6" | "hops" | "linkLocal">;
+type ServicePorts = Omit<Ports, "adminPort" | "ipv6" | "hops" | "linkLocal">;
 
 class LoopbackSimulator implements Simulator {
   readonly clock: Clock;
@@ -113,12 +131,18 @@ class LoopbackSimulator implements Simulator {
   readonly #seed: number;
   readonly #ledger: Ledger;
   readonly #faults: FaultBoard;
+  readonly #gate: Gate;
+  readonly #s3Clock: ShiftedClock;
   readonly #imds: ImdsService;
   readonly #s3: S3Service;
   readonly #sts: StsService;
   readonly #container: ContainerService;
   readonly #tokens: IdentityTokens;
-  readonly #listening: Listening[] = [];
+  readonly #listening: { readonly service: PlayedService; readonly at: Listening }[] = [];
+  readonly #refusing = new Set<PlayedService>();
+  readonly #played: PlayedScenario | undefined;
+  readonly #journalFile: JournalFile | undefined;
+  #admin: Listening | undefined;
   readonly #endpoints = new Map<string, Endpoints>();
   #hasIpv6 = false;
   #isLinkLocal = false;
@@ -127,7 +151,9 @@ class LoopbackSimulator implements Simulator {
   constructor(settings: SimulatorSettings) {
     const { clock, seed, region } = settings;
     const { journal } = this;
-    const ledger = new Ledger(seed);
+    if (settings.journalFile !== undefined) this.#journalFile = writeJournal(journal, settings.journalFile);
+    const news = new CredentialNews(journal, () => clock.now());
+    const ledger = new Ledger(seed, news.issued);
     const { roleName, credentialLifetimeMs: lifetimeMs, rotationIntervalMs } = settings;
     this.clock = clock;
     this.#region = region;
@@ -161,7 +187,6 @@ class LoopbackSimulator implements Simulator {
       instance: this.instance,
       journal,
       seed,
-      faults: () => this.#faults,
       extendedCredentials: settings.extendedCredentials,
       limits: settings.imdsLimits,
     });
@@ -185,17 +210,34 @@ class LoopbackSimulator implements Simulator {
       maxSkewMs: () => maxSkewMs(clock),
     });
     const { createBuckets } = settings;
+    this.#s3Clock = new ShiftedClock(clock);
     this.#s3 = new S3Service({
-      clock,
+      clock: this.#s3Clock,
       ledger,
-      journal,
+      // However wrong S3's clock is, the journal's is right.
+      journal: {
+        record: (entry) => journal.record({ ...entry, at: entry.at - this.#s3Clock.offMs }),
+      },
       region,
       seed,
       createBuckets,
       maxSkewMs: () => maxSkewMs(clock),
     });
     const roles = [this.instance.role, this.instance.ec2Role, taskRole];
-    this.#faults = new FaultBoard(clock, settings.timeline, effectsOn(roles, this.#imds));
+    this.#gate = new Gate({ clock, journal, ledger, faults: () => this.#faults });
+    const tools = { clock, ledger, world: this.#world(roles, news), handedOut: news.swapped };
+    this.#faults = new FaultBoard({ timeline: settings.timeline, seed, tools });
+    tellOfFaults(journal, this.#faults);
+    this.#faults.catchUp();
+    this.#played = settings.scenario && new PlayedScenario(settings.scenario, clock, journal);
+  }
+
+  get scenario(): ScenarioRun | undefined {
+    return this.#played;
+  }
+
+  get adminUrl(): string | undefined {
+    return this.#admin?.url;
   }
 
   get imdsUrl(): string {
@@ -222,6 +264,7 @@ class LoopbackSimulator implements Simulator {
     this.#hasIpv6 = ports.ipv6;
     await this.#listen(FIRST_CLIENT, ports.hops, ports);
     if (ports.linkLocal) await this.#listenOnLinkLocal(ports.hops);
+    if (ports.adminPort !== undefined) await this.#openAdmin(ports.adminPort);
     return this;
   }
 
@@ -237,6 +280,10 @@ class LoopbackSimulator implements Simulator {
 
   activeFaults(): readonly ActiveFault[] {
     return this.#faults.active();
+  }
+
+  why(requestId: string): Story | undefined {
+    return why(requestId, { entries: this.journal.entries(), events: this.journal.events() });
   }
 
   on<K extends keyof FaultEvents>(event: K, listener: (carried: FaultEvents[K]) => void): () => void {
@@ -271,14 +318,13 @@ class LoopbackSimulator implements Simulator {
   }
 
   async #listen(client: string, hops: number, ports: ServicePorts): Promise<Endpoints> {
-    const imdsHandlers = { request: this.#upToDate(this.#imds.listener(client, hops)) };
-    const { request, checkContinue } = this.#s3.handlers(client);
-    const s3Handlers = { request: this.#upToDate(request), checkContinue: this.#upToDate(checkContinue) };
-    const imds = await this.#add(ports.imdsPort, "IMDS", imdsHandlers);
-    const ipv6 = this.#hasIpv6 ? await this.#add(0, "IMDS over IPv6", imdsHandlers, "::1") : undefined;
-    const s3 = await this.#add(ports.s3Port, "S3", s3Handlers);
-    const sts = await this.#add(ports.stsPort, "STS", { request: this.#upToDate(this.#sts.listener(client)) });
-    const container = await this.#add(ports.containerPort, "container credentials", {
+    const imdsHandlers = this.#gate.before("imds", client, { request: this.#imds.listener(client, hops) });
+    const s3Handlers = this.#gate.before("s3", client, this.#s3.handlers(client));
+    const imds = await this.#add("imds", ports.imdsPort, imdsHandlers);
+    const ipv6 = this.#hasIpv6 ? await this.#add("imds", 0, imdsHandlers, "::1") : undefined;
+    const s3 = await this.#add("s3", ports.s3Port, s3Handlers);
+    const sts = await this.#add("sts", ports.stsPort, { request: this.#upToDate(this.#sts.listener(client)) });
+    const container = await this.#add("container", ports.containerPort, {
       request: this.#upToDate(this.#container.listener(client)),
     });
     const endpoints: Endpoints = Object.freeze({
@@ -294,17 +340,31 @@ class LoopbackSimulator implements Simulator {
 
   /** The places where programs look that cannot be told another one. */
   async #listenOnLinkLocal(hops: number): Promise<void> {
-    const imds = this.#upToDate(this.#imds.listener(FIRST_CLIENT, hops));
+    const imds = this.#gate.before("imds", FIRST_CLIENT, { request: this.#imds.listener(FIRST_CLIENT, hops) });
     const container = this.#upToDate(this.#container.listener(FIRST_CLIENT));
-    await this.#add(80, "IMDS", { request: imds }, "169.254.169.254");
-    await this.#add(80, "container credentials", { request: container }, "169.254.170.2");
+    await this.#add("imds", 80, imds, "169.254.169.254");
+    await this.#add("container", 80, { request: container }, "169.254.170.2");
     this.#isLinkLocal = true;
   }
 
-  async #add(port: number, what: string, handlers: Handlers, host?: LoopbackHost): Promise<Listening> {
+  async #openAdmin(port: number): Promise<void> {
+    const target = {
+      clock: this.clock,
+      journal: this.journal,
+      fault: (name: FaultName, options: FaultOptions) => this.fault(name, options),
+      activeFaults: () => this.activeFaults(),
+      why: (requestId: string) => this.why(requestId),
+      urls: () => ({ ...this.#endpointsOf(FIRST_CLIENT) }),
+      role: this.instance,
+    };
+    this.#admin = await listen(port, "the admin API", { request: adminListener(target) });
+  }
+
+  async #add(service: PlayedService, port: number, handlers: Handlers, host?: LoopbackHost): Promise<Listening> {
     this.#assertOpen();
-    const listening = await listen(port, what, handlers, host);
-    this.#listening.push(listening);
+    const listening = await listen(port, SERVICE_NAMES[service], handlers, host);
+    this.#listening.push({ service, at: listening });
+    if (this.#refusing.has(service)) listening.setAccepting(false);
     // Closed while the port was being opened: `close` has not seen this one.
     if (this.#closing !== undefined) await listening.close();
     this.#assertOpen();
@@ -325,7 +385,7 @@ class LoopbackSimulator implements Simulator {
   /** A revocation that is due must have happened before anybody judges credentials or hands them out. */
   #upToDate(listener: Handlers["request"]): Handlers["request"] {
     return (incoming, outgoing) => {
-      this.#faults.active();
+      this.#faults.catchUp();
       listener(incoming, outgoing);
     };
   }
@@ -340,26 +400,38 @@ class LoopbackSimulator implements Simulator {
     return this.#ledger.longTermKey(USER, iamUser(partition, accountId, USER, this.#seed));
   }
 
+  /** What faults can do to all of this. */
+  #world(roles: readonly InstanceRole[], news: CredentialNews): World {
+    return {
+      holdRotation(at) {
+        for (const role of roles) role.hold(at);
+      },
+      releaseRotation(at) {
+        for (const role of roles) role.release(at);
+      },
+      revokeCredentials(at) {
+        for (const role of roles) role.revoke(at);
+        news.revoked(at);
+      },
+      forgetSessionTokens: () => this.#imds.forgetSessionTokens(),
+      shiftS3Clock: (byMs) => this.#s3Clock.shift(byMs),
+      setAccepting: (service, accepting) => {
+        if (accepting) this.#refusing.delete(service);
+        else this.#refusing.add(service);
+        for (const { at } of this.#listening.filter((one) => one.service === service)) at.setAccepting(accepting);
+      },
+    };
+  }
+
   async #close(): Promise<void> {
     this.#faults.close();
-    this.#imds.close();
+    this.#played?.close();
+    this.#gate.close();
     this.#tokens.close();
-    await Promise.all(this.#listening.map((listening) => listening.close()));
+    await Promise.all(this.#listening.map(({ at }) => at.close()));
+    await this.#admin?.close();
+    await this.#journalFile?.close();
   }
-}
-
-/** What those faults do that change what is known; the others are looked up when a request comes. */
-function effectsOn(roles: readonly InstanceRole[], imds: ImdsService): FaultEffects {
-  return {
-    began(name, at) {
-      if (name === "session-tokens-forgotten") imds.forgetSessionTokens();
-      if (name === "credentials-revoked") for (const role of roles) role.revoke(at);
-      if (name === "credentials-stuck") for (const role of roles) role.hold(at);
-    },
-    ended(name, at) {
-      if (name === "credentials-stuck") for (const role of roles) role.release(at);
-    },
-  };
 }
 
 function maxSkewMs(clock: Clock): number {

@@ -21,7 +21,7 @@ import { endPatiently, isWorthClosing } from "./unread.js";
 export interface S3ServiceOptions {
   readonly clock: Clock;
   readonly ledger: Ledger;
-  readonly journal: Journal;
+  readonly journal: Pick<Journal, "record">;
   readonly region: string;
   readonly seed: number;
   /** A bucket that does not exist is created when it is first used, instead of 404 `NoSuchBucket`. */
@@ -43,9 +43,6 @@ interface Progress {
   operation: string;
   generation: number | undefined;
 }
-
-/** Query parameters that are secrets, or signed with one. */
-const SECRET_PARAMETERS = /([?&]X-Amz-(?:Security-Token|Signature|Credential)=)[^&]*/gi;
 
 export class S3Service {
   readonly #options: S3ServiceOptions;
@@ -154,7 +151,7 @@ export class S3Service {
       client,
       operation,
       method: incoming.method ?? "",
-      path: (incoming.url ?? "").replace(SECRET_PARAMETERS, "$1(not shown)"),
+      path: incoming.url ?? "",
       status,
       decision,
       requestId,

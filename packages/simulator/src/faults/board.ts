@@ -3,22 +3,23 @@
  * make the news of them punctual.
  */
 
-import { type Clock, check, createEvents, type EventSource, InvalidInputError, type Timer } from "@evertoken/core";
-import {
-  FAULTS,
-  type FaultName,
-  type FaultOptions,
-  type FaultPeriod,
-  faultName,
-  faultOptions,
-  foreignOption,
-} from "./faults.js";
+import { type Clock, createEvents, type EventSource, seededRandom, type Timer } from "@evertoken/core";
+import type { Asked } from "../gate/asked.js";
+import type { Service } from "../services.js";
+import { aim } from "./aim.js";
+import type { FaultAct, FaultOptions, FaultTools } from "./fault.js";
+import { checkFault, type FaultPeriod } from "./options.js";
+import { FAULTS, type FaultName } from "./table.js";
 
 export interface ActiveFault {
+  /** Counts up from 1 over all faults of a simulator. */
+  readonly id: number;
   readonly name: FaultName;
   readonly options: FaultOptions;
   /** Epoch milliseconds, by the simulator's clock. */
   readonly startedAt: number;
+  /** How many requests it has struck. */
+  readonly strikes: number;
   /** Ends it now. Does nothing when it is over already. */
   end(): void;
 }
@@ -29,10 +30,9 @@ export type FaultEvents = {
   faultEnded: { readonly name: FaultName; readonly at: number };
 };
 
-/** What the rooms do when a fault begins and ends, told at the instant at which it does, however late it is noticed. */
-export interface FaultEffects {
-  began(name: FaultName, at: number): void;
-  ended(name: FaultName, at: number): void;
+/** A fault that strikes a request. */
+export interface Strike extends FaultAct {
+  readonly name: FaultName;
 }
 
 interface Planned {
@@ -43,24 +43,38 @@ interface Planned {
 }
 
 interface Running extends ActiveFault {
+  strikes: number;
   readonly endsAt: number;
-  strikesLeft: number;
+  readonly most: number;
+  readonly act: FaultAct;
+  readonly strikesAt: (asked: Asked) => boolean;
+}
+
+export interface FaultBoardOptions {
+  readonly timeline: readonly FaultPeriod[];
+  readonly seed: number;
+  readonly tools: Omit<FaultTools, "random">;
 }
 
 const HOUR_MS = 3_600_000;
 
 export class FaultBoard implements EventSource<FaultEvents> {
   readonly #clock: Clock;
+  readonly #tools: FaultBoardOptions["tools"];
+  readonly #seed: number;
   readonly #events = createEvents<FaultEvents>();
-  readonly #effects: FaultEffects;
   #planned: Planned[];
   #running: Running[] = [];
+  /** When the next one begins or ends by itself. */
+  #dueAt = Number.NEGATIVE_INFINITY;
+  #begun = 0;
   #timer: Timer | undefined;
 
-  constructor(clock: Clock, timeline: readonly FaultPeriod[], effects: FaultEffects) {
-    this.#clock = clock;
-    this.#effects = effects;
-    const startedAt = clock.now();
+  constructor({ timeline, seed, tools }: FaultBoardOptions) {
+    this.#clock = tools.clock;
+    this.#tools = tools;
+    this.#seed = seed;
+    const startedAt = this.#clock.now();
     this.#planned = timeline
       .map(({ fault, fromHours, toHours, ...options }) => ({
         name: fault,
@@ -69,40 +83,27 @@ export class FaultBoard implements EventSource<FaultEvents> {
         toEpochMs: toHours === undefined ? Number.POSITIVE_INFINITY : startedAt + toHours * HOUR_MS,
       }))
       .sort((a, b) => a.fromEpochMs - b.fromEpochMs);
-    this.#catchUp();
   }
 
   /** @throws InvalidInputError for an unknown fault, or an option that means nothing to it. */
   start(name: FaultName, options: FaultOptions = {}): ActiveFault {
-    check(faultName, name, "fault");
-    check(faultOptions, options, `options of the fault ${name}`);
-    const foreign = foreignOption(name, options);
-    if (foreign !== undefined) {
-      throw new InvalidInputError(`options of the fault ${name}`, [{ field: foreign, message: "means nothing to it" }]);
-    }
-    this.#catchUp();
+    checkFault(name, options);
+    this.catchUp();
     return this.#begin({ name, options, fromEpochMs: this.#clock.now(), toEpochMs: Number.POSITIVE_INFINITY });
   }
 
   active(): ActiveFault[] {
-    this.#catchUp();
+    this.catchUp();
     return [...this.#running];
   }
 
-  /** The active fault of that name, if there is one. A fault of a counted kind is used up by `strike`. */
-  find(name: FaultName): ActiveFault | undefined {
-    this.#catchUp();
-    return this.#running.find((fault) => fault.name === name);
-  }
-
-  /** Whether a fault of a counted kind strikes now; it is over after as many strikes as it has. */
-  strike(name: FaultName): boolean {
-    this.#catchUp();
-    const fault = this.#running.find((running) => running.name === name);
-    if (fault === undefined) return false;
-    fault.strikesLeft -= 1;
-    if (fault.strikesLeft === 0) fault.end();
-    return true;
+  /** The faults that strike a request, in the order of their begins. A counted one is used up by this. */
+  strikes(service: Service, describe: () => Asked): Strike[] {
+    this.catchUp();
+    const candidates = this.#running.filter(({ name }) => FAULTS[name].services?.includes(service));
+    if (candidates.length === 0) return [];
+    const asked = describe();
+    return candidates.filter((fault) => this.#strikes(fault, asked)).map(({ name, act }) => ({ ...act, name }));
   }
 
   on<K extends keyof FaultEvents>(event: K, listener: (carried: FaultEvents[K]) => void): () => void {
@@ -113,11 +114,13 @@ export class FaultBoard implements EventSource<FaultEvents> {
     this.#timer?.cancel();
     this.#planned = [];
     this.#running = [];
+    this.#dueAt = Number.POSITIVE_INFINITY;
   }
 
-  /** Begins and ends what is due, in the order of the instants. */
-  #catchUp(): void {
+  /** Begins and ends what is due, in the order of the instants. Costs next to nothing while nothing is. */
+  catchUp(): void {
     const now = this.#clock.now();
+    if (now < this.#dueAt) return;
     for (;;) {
       const nextBegin = this.#planned[0];
       const nextEnd = this.#running.reduce<Running | undefined>(
@@ -133,41 +136,60 @@ export class FaultBoard implements EventSource<FaultEvents> {
         this.#end(nextEnd, nextEnd.endsAt);
       } else break;
     }
-    this.#setTimer(now);
+    this.#lookAhead();
+  }
+
+  #strikes(fault: Running, asked: Asked): boolean {
+    if (fault.act.concerns?.(asked) === false || !fault.strikesAt(asked)) return false;
+    fault.strikes += 1;
+    if (fault.strikes >= fault.most) fault.end();
+    return true;
   }
 
   #begin({ name, options, fromEpochMs, toEpochMs }: Planned): ActiveFault {
+    this.#begun += 1;
+    const random = seededRandom(this.#seed * 1009 + this.#begun);
+    const act = FAULTS[name].act(options, { ...this.#tools, random });
+    const once = FAULTS[name].kind === "count" || options.where?.nth !== undefined;
     const running: Running = {
+      id: this.#begun,
       name,
       options,
       startedAt: fromEpochMs,
       endsAt: toEpochMs,
-      strikesLeft: FAULTS[name].kind === "count" ? (options.count ?? 1) : Number.POSITIVE_INFINITY,
+      strikes: 0,
+      most: options.count ?? (once ? 1 : Number.POSITIVE_INFINITY),
+      act,
+      strikesAt: aim(options.where ?? {}, random),
       end: () => {
-        this.#catchUp();
+        this.catchUp();
         this.#end(running, this.#clock.now());
       },
     };
     if (FAULTS[name].kind !== "instant") this.#running.push(running);
-    this.#effects.began(name, fromEpochMs);
+    act.began?.(fromEpochMs);
     this.#events.emit("faultStarted", { name, at: fromEpochMs });
+    this.#lookAhead();
     return running;
   }
 
   #end(fault: Running, at: number): void {
     if (!this.#running.includes(fault)) return;
     this.#running = this.#running.filter((running) => running !== fault);
-    this.#effects.ended(fault.name, at);
+    fault.act.ended?.(at);
     this.#events.emit("faultEnded", { name: fault.name, at });
+    this.#lookAhead();
   }
 
-  #setTimer(now: number): void {
+  #lookAhead(): void {
     this.#timer?.cancel();
     const instants = [
       ...this.#planned.map(({ fromEpochMs }) => fromEpochMs),
       ...this.#running.map(({ endsAt }) => endsAt),
     ];
-    const next = Math.min(...instants);
-    this.#timer = Number.isFinite(next) ? this.#clock.setTimer(next - now, () => this.#catchUp()) : undefined;
+    this.#dueAt = Math.min(...instants);
+    this.#timer = Number.isFinite(this.#dueAt)
+      ? this.#clock.setTimer(this.#dueAt - this.#clock.now(), () => this.catchUp())
+      : undefined;
   }
 }
