@@ -13,6 +13,7 @@ interface Options {
   readonly rotation: number;
   readonly fault: readonly FaultName[];
   readonly createBuckets: boolean;
+  readonly data?: string;
   readonly json?: true;
 }
 
@@ -33,6 +34,7 @@ export function addSimulateCommand(program: Command, exit: (code: number) => voi
         .default([], "none"),
     )
     .option("--no-create-buckets", "answer NoSuchBucket instead of creating a bucket when it is first used")
+    .option("--data <dir>", "keep the objects of S3 in this folder: no acknowledged write is lost (default: in memory)")
     .option("--seed <number>", "repeats identifiers and credentials", wholeNumber(0, 2 ** 31), 1)
     .option("--json", "print each request as a line of JSON")
     .addHelpText(
@@ -65,6 +67,7 @@ async function simulate(options: Options, signal: AbortSignal): Promise<number> 
     speed,
     seed,
     createBuckets,
+    dataDir: options.data,
     credentialLifetimeMs: options.lifetime * MINUTE_MS,
     rotationIntervalMs: options.rotation * MINUTE_MS,
     timeline: options.fault.map((fault) => ({ fault, fromHours: 0 })),

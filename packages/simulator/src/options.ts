@@ -25,6 +25,11 @@ export interface SimulatorOptions {
   readonly rotationIntervalMs?: number | undefined;
   /** Create a bucket when it is first used, instead of answering `NoSuchBucket`. Default true. */
   readonly createBuckets?: boolean | undefined;
+  /**
+   * A folder that keeps the objects of S3 on disk, created if need be: no write that was acknowledged is lost, not even
+   * by `kill -9`. One simulator at a time. Default: none, everything is in memory.
+   */
+  readonly dataDir?: string | undefined;
   /** What goes wrong, and when. Default: nothing. */
   readonly timeline?: readonly FaultPeriod[] | undefined;
 }
@@ -39,6 +44,7 @@ export interface SimulatorSettings {
   readonly credentialLifetimeMs: number;
   readonly rotationIntervalMs: number;
   readonly createBuckets: boolean;
+  readonly dataDir?: string | undefined;
   readonly timeline: readonly FaultPeriod[];
 }
 
@@ -82,6 +88,7 @@ const schema = v.strictObject({
   credentialLifetimeMs: v.optional(length, 6 * HOUR_MS),
   rotationIntervalMs: v.optional(length),
   createBuckets: v.optional(v.boolean("must be true or false"), true),
+  dataDir: v.optional(v.pipe(v.string("must be the path of a folder"), v.nonEmpty("must not be empty"))),
   timeline: v.optional(v.array(faultPeriod, "must be a list of faults with their hours"), []),
 });
 

@@ -99,7 +99,7 @@ class LoopbackSimulator implements Simulator {
       facts: instanceFacts(seed, region),
       faults: () => this.#faults,
     });
-    const { createBuckets } = settings;
+    const { createBuckets, dataDir } = settings;
     this.#s3 = new S3Service({
       clock,
       ledger,
@@ -107,6 +107,7 @@ class LoopbackSimulator implements Simulator {
       region,
       seed,
       createBuckets,
+      dataDir,
       maxSkewMs: () => maxSkewMs(clock),
     });
     this.#faults = new FaultBoard(clock, settings.timeline, effectsOn(role, this.#imds));
@@ -205,6 +206,7 @@ class LoopbackSimulator implements Simulator {
     this.#faults.close();
     this.#imds.close();
     await Promise.all(this.#listening.map((listening) => listening.close()));
+    this.#s3.close();
   }
 }
 
