@@ -2,6 +2,7 @@
 
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 import { EvertokenError } from "@evertoken/core";
 
 /** A simulator never listens on an address that another machine could reach. */
@@ -14,6 +15,8 @@ export class PortInUseError extends EvertokenError {
 export interface Handlers {
   readonly request: RequestListener;
   readonly checkContinue?: RequestListener;
+  /** What cannot be read as a request, or never comes to its end. Default: Node.js's own answer, without a body. */
+  readonly clientError?: (error: NodeJS.ErrnoException, socket: Duplex) => void;
 }
 
 export interface Listening {
@@ -23,8 +26,15 @@ export interface Listening {
 
 /** @throws PortInUseError when somebody else listens on `port` already. */
 export async function listen(port: number, what: string, handlers: Handlers): Promise<Listening> {
-  const server = createServer({ keepAliveTimeout: 60_000 }, handlers.request);
+  // A request may take as long as it goes on, and what is wrong with it the service says itself.
+  const server = createServer({ keepAliveTimeout: 60_000, requestTimeout: 0, requireHostHeader: false });
+  server.on("request", handlers.request).on("checkExpectation", handlers.request);
   if (handlers.checkContinue !== undefined) server.on("checkContinue", handlers.checkContinue);
+  const { clientError } = handlers;
+  if (clientError !== undefined) {
+    server.on("clientError", clientError);
+    server.on("connect", (_request, socket) => clientError(new Error("CONNECT is for proxies"), socket));
+  }
   await bind(server, port, what);
   return {
     url: `http://${HOST}:${(server.address() as AddressInfo).port}`,

@@ -192,14 +192,14 @@ class LoopbackSimulator implements Simulator {
   }
 
   /** A revocation that is due must have happened before S3 judges anybody. */
-  #upToDate({ request, checkContinue }: Required<Handlers>): Handlers {
+  #upToDate({ request, checkContinue, clientError }: Required<Handlers>): Handlers {
     const after =
       (listener: Handlers["request"]): Handlers["request"] =>
       (incoming, outgoing) => {
         this.#faults.active();
         listener(incoming, outgoing);
       };
-    return { request: after(request), checkContinue: after(checkContinue) };
+    return { request: after(request), checkContinue: after(checkContinue), clientError };
   }
 
   async #close(): Promise<void> {

@@ -238,6 +238,9 @@ export function hasBody(headers: IncomingHttpHeaders): boolean {
   return headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0";
 }
 
+/** A body that has stopped coming for so long, in real time, is given up. */
+const PATIENCE_MS = 20_000;
+
 /**
  * Everything that comes, given to `take`, which may ask for patience. By hand: an asynchronous iterator would cut the
  * connection when it is left early, and costs more than a small body.
@@ -246,6 +249,7 @@ export function receive(incoming: IncomingMessage, take: (chunk: Buffer) => Prom
   return new Promise((resolve, reject) => {
     const fail = (error: unknown) => {
       incoming.off("data", onData);
+      incoming.setTimeout(0);
       reject(error);
     };
     const onData = (chunk: Buffer) => {
@@ -259,7 +263,11 @@ export function receive(incoming: IncomingMessage, take: (chunk: Buffer) => Prom
       }
     };
     incoming.on("data", onData);
-    incoming.once("end", resolve);
+    incoming.once("end", () => {
+      incoming.setTimeout(0);
+      resolve();
+    });
+    incoming.setTimeout(PATIENCE_MS, () => fail(new S3Error("RequestTimeout")));
     // After the end this changes nothing any more.
     incoming.once("close", () => reject(new Error("the client went away before its body was complete")));
   });

@@ -17,6 +17,7 @@ import { encryption } from "./objects.js";
 import { type FormPolicy, policyOf } from "./policy.js";
 import { type S3Answer, S3Request, type Target } from "./request.js";
 import type { Bucket, Store } from "./store.js";
+import { tagsIn } from "./tagging.js";
 import { document } from "./xml.js";
 
 export interface FormPlace {
@@ -127,7 +128,7 @@ function judged(
       ArgumentName: "key",
     });
   }
-  const key = template.replaceAll(FILE_NAME, file.name);
+  const key = template.replaceAll(FILE_NAME, () => file.name);
   if (key === "")
     throw new S3Error("InvalidArgument", {
       message: "User key must have a length greater than 0.",
@@ -138,11 +139,11 @@ function judged(
   const told = new Map([...fields, ["bucket", bucket.name], ["key", key]]);
   policy.check(told, now(), (name) => FREE_FIELDS.test(name));
   const headers: Record<string, string> = Object.create(null);
-  for (const [name, value] of fields) if (/^[a-z0-9-]+$/.test(name)) headers[name] = value;
+  for (const [name, value] of fields) if (/^[a-z0-9-]+$/.test(name)) headers[name] = headerValue(name, value);
   headers["content-type"] ??= file.contentType ?? "binary/octet-stream";
   if (fields.get("acl") !== undefined) headers["x-amz-acl"] = fields.get("acl") ?? "";
   const tagging = fields.get("tagging");
-  if (tagging !== undefined) throw new S3Error("NotImplemented", { Header: "tagging" });
+  if (tagging !== undefined) headers["x-amz-tagging"] = new URLSearchParams({ ...tagsIn(tagging) }).toString();
   const authenticated = {
     payloadHash: "UNSIGNED-PAYLOAD",
     seedSignature: "",
@@ -152,6 +153,13 @@ function judged(
   describedBy(request);
   const stated = statedChecksum(headers);
   return { key, policy, fields, request, other: stated && { stated, digest: newDigest(stated.algorithm) } };
+}
+
+/** The bytes of a field as they would travel in a header. */
+function headerValue(name: string, value: string): string {
+  const text = Buffer.from(value).toString("latin1");
+  if (/^[\t\x20-\x7e\x80-\xff]*$/.test(text)) return text;
+  throw new S3Error("InvalidArgument", { message: "Header value cannot hold control characters.", ArgumentName: name });
 }
 
 function answered(

@@ -6,13 +6,13 @@
  */
 
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import { pipeline } from "node:stream";
+import { type Duplex, pipeline } from "node:stream";
 import type { Clock } from "@evertoken/core";
 import type { Journal } from "../journal.js";
 import type { Ledger } from "../ledger.js";
 import { Authentication } from "./authentication.js";
 import { assertSize, RequestBody } from "./body.js";
-import { S3Error } from "./errors.js";
+import { S3Error, type S3ErrorCode } from "./errors.js";
 import { postObject } from "./forms.js";
 import { missingBucket, operationOf, perform, type World } from "./operations.js";
 import { effectiveHeaders } from "./presigned.js";
@@ -39,6 +39,8 @@ export interface S3Handlers {
   readonly request: RequestListener;
   /** For requests that ask before they send their body. */
   readonly checkContinue: RequestListener;
+  /** For what cannot be read as a request. */
+  readonly clientError: (error: NodeJS.ErrnoException, socket: Duplex) => void;
 }
 
 /** What is known of a request by the time it is answered. */
@@ -51,6 +53,12 @@ interface Progress {
 
 /** Query parameters that are secrets, or signed with one. */
 const SECRET_PARAMETERS = /([?&]X-Amz-(?:Security-Token|Signature|Credential)=)[^&]*/gi;
+
+/** Errors of Node.js's parser that S3 has a name for. */
+const UNREADABLE: Readonly<Record<string, S3ErrorCode>> = {
+  HPE_HEADER_OVERFLOW: "RequestHeaderSectionTooLarge",
+  ERR_HTTP_REQUEST_TIMEOUT: "RequestTimeout",
+};
 
 export class S3Service {
   readonly #options: S3ServiceOptions;
@@ -79,7 +87,36 @@ export class S3Service {
     const serve = (asksFirst: boolean) => (incoming: IncomingMessage, outgoing: ServerResponse) => {
       this.#serve(client, asksFirst, incoming, outgoing).catch((error) => outgoing.destroy(error));
     };
-    return { request: serve(false), checkContinue: serve(true) };
+    const clientError: S3Handlers["clientError"] = (error, socket) => this.#answerNonsense(client, error, socket);
+    return { request: serve(false), checkContinue: serve(true), clientError };
+  }
+
+  /** Nothing is known but that it was no request: the answer is written by hand. */
+  #answerNonsense(client: string, { code = "" }: NodeJS.ErrnoException, socket: Duplex): void {
+    if (!socket.writable || code === "ECONNRESET") {
+      socket.destroy();
+      return;
+    }
+    const refusal = new S3Error(UNREADABLE[code] ?? "BadRequest");
+    const requestId = this.#newId();
+    const [at, operation] = [this.#options.clock.now(), "Unknown"];
+    const { journal } = this.#options;
+    journal.record({
+      ...{ at, service: "s3", client, operation, method: "", path: "" },
+      ...{ status: refusal.status, decision: `${refusal.code}: ${code}`, requestId },
+    });
+    const body = refusal.document("", requestId, hostId(requestId));
+    const head = [
+      `HTTP/1.1 ${refusal.status} Bad Request`,
+      "Connection: close",
+      "Content-Type: application/xml",
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      `Date: ${new Date(at).toUTCString()}`,
+      "Server: AmazonS3",
+      `x-amz-request-id: ${requestId}`,
+      `x-amz-id-2: ${hostId(requestId)}`,
+    ];
+    socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
   }
 
   async #serve(client: string, asksFirst: boolean, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {

@@ -36,7 +36,8 @@ async function replaceTags({ bucket, key }: Place, tags: Tags): Promise<void> {
   }
 }
 
-function tagsIn(text: string): Tags {
+/** @throws S3Error when the text is no list of tags, or one of them cannot be. */
+export function tagsIn(text: string): Tags {
   const set = parseDocument(text, "Tagging")?.TagSet;
   if (set === undefined) throw new S3Error("MalformedXML");
   const pairs = list(set, "Tag").map(({ Key: name, Value: value }) => {
