@@ -46,6 +46,7 @@ interface Options {
   readonly scenario?: string;
   readonly journal?: string;
   readonly createBuckets: boolean;
+  readonly data?: string;
   readonly json?: true;
 }
 
@@ -101,6 +102,7 @@ export function addSimulateCommand(program: Command, exit: (code: number) => voi
     .option("--scenario <name>", "play a scenario, and judge in the end: a name (see simulate scenarios), or a file")
     .option("--journal <file>", "write each request and event into a file, a line of JSON each")
     .option("--no-create-buckets", "answer NoSuchBucket instead of creating a bucket when it is first used")
+    .option("--data <dir>", "keep the objects of S3 in this folder: no acknowledged write is lost (default: in memory)")
     .option("--seed <number>", "repeats identifiers and credentials (default: 1)", wholeNumber(0, 2 ** 31))
     .option("--json", "print each request as a line of JSON")
     .addHelpText(
@@ -154,6 +156,7 @@ async function simulate(options: Options, signal: AbortSignal): Promise<number> 
     ...(options.clock === "manual" ? { clock: new VirtualClock({ realNetwork: true }) } : {}),
     seed,
     createBuckets,
+    dataDir: options.data,
     roleName: options.role === false ? null : options.role,
     instance: isSpot ? { lifeCycle: "spot" } : undefined,
     instanceFile: options.instance,

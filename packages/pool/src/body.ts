@@ -8,7 +8,7 @@
 import { createReadStream, ReadStream } from "node:fs";
 import { Readable } from "node:stream";
 import { ReadableStream } from "node:stream/web";
-import { KeptBytes } from "./kept-bytes.js";
+import { KeptBytes, SMALLEST_CHUNK_BYTES } from "./kept-bytes.js";
 
 /** The body of one request, for as long as the request lasts. */
 export interface Body {
@@ -107,12 +107,23 @@ class RecordedBody implements Body {
   }
 
   async *#keptThenFresh(): AsyncGenerator<Uint8Array> {
+    /** The end of what is kept, where it is too small to be a chunk of its own with more behind it. */
+    let tail: Uint8Array | undefined;
     for (let index = 0; ; index++) {
       const block = this.#kept.block(index);
       if (block === undefined) break;
-      yield block;
+      if (block.byteLength < SMALLEST_CHUNK_BYTES) tail = block;
+      else yield block;
     }
     this.#kept.clear();
+    for await (const chunk of this.#carriedThenFresh()) {
+      yield tail === undefined ? chunk : Buffer.concat([tail, chunk]);
+      tail = undefined;
+    }
+    if (tail !== undefined) yield tail;
+  }
+
+  async *#carriedThenFresh(): AsyncGenerator<Uint8Array> {
     const { value, done } = (await this.#carried) ?? {};
     if (done === true) return;
     if (value !== undefined) yield value;

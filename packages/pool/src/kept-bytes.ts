@@ -4,8 +4,11 @@
  * one byte are a hundred megabytes of objects.
  */
 
-/** Small bodies must not cost more than they are; large ones need few steps. */
-const FIRST_BLOCK_BYTES = 4096;
+/** S3 takes a smaller chunk of `aws-chunked` for nothing but the last one (`InvalidChunkSizeError`). */
+export const SMALLEST_CHUNK_BYTES = 8192;
+
+/** Small bodies must not cost much more than they are; large ones need few steps. */
+const FIRST_BLOCK_BYTES = SMALLEST_CHUNK_BYTES;
 const LARGEST_BLOCK_BYTES = 65_536;
 
 export class KeptBytes {

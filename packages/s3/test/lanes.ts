@@ -107,7 +107,11 @@ export async function outcomeOf(pool: S3Pool, command: object, options?: object)
   }
 }
 
-const ID_FIELDS = new Set(["requestId", "extendedRequestId", "RequestId", "HostId", "x-amz-request-id", "x-amz-id-2"]);
+const ID_FIELDS = new Set([
+  ...["requestId", "extendedRequestId", "RequestId", "HostId", "x-amz-request-id", "x-amz-id-2"],
+  // Each request has an invocation id, which is signed.
+  ...["CanonicalRequest", "SignatureProvided"],
+]);
 
 function errorOf(error: unknown): unknown {
   if (!(error instanceof Error)) return error;

@@ -3,6 +3,7 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { networkInterfaces } from "node:os";
+import type { Duplex } from "node:stream";
 import { EvertokenError, InvalidInputError } from "@evertoken/core";
 
 /** A simulator never listens on an address that another machine could reach: link-local ones must be the loopback's. */
@@ -19,6 +20,8 @@ export class PortNotAllowedError extends EvertokenError {
 export interface Handlers {
   readonly request: RequestListener;
   readonly checkContinue?: RequestListener;
+  /** What cannot be read as a request, or never comes to its end. Default: Node.js's own answer, without a body. */
+  readonly clientError?: (error: NodeJS.ErrnoException, socket: Duplex) => void;
 }
 
 export interface Listening {
@@ -35,8 +38,15 @@ export async function listen(
   handlers: Handlers,
   host: LoopbackHost = "127.0.0.1",
 ): Promise<Listening> {
-  const server = createServer({ keepAliveTimeout: 60_000 }, handlers.request);
+  // A request may take as long as it goes on, and what is wrong with it the service says itself.
+  const server = createServer({ keepAliveTimeout: 60_000, requestTimeout: 0, requireHostHeader: false });
+  server.on("request", handlers.request).on("checkExpectation", handlers.request);
   if (handlers.checkContinue !== undefined) server.on("checkContinue", handlers.checkContinue);
+  const { clientError } = handlers;
+  if (clientError !== undefined) {
+    server.on("clientError", clientError);
+    server.on("connect", (_request, socket) => clientError(new Error("CONNECT is for proxies"), socket));
+  }
   assertOnLoopback(host);
   await bind(server, port, what, host);
   const { port: bound } = server.address() as AddressInfo;

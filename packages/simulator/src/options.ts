@@ -70,6 +70,11 @@ export interface SimulatorOptions {
    * that was loaded before. Other options go before what it says. Default: none.
    */
   readonly scenario?: string | Scenario | undefined;
+  /**
+   * A folder that keeps the objects of S3 on disk, created if need be: no write that was acknowledged is lost, not even
+   * by `kill -9`. One simulator at a time. Default: none, everything is in memory.
+   */
+  readonly dataDir?: string | undefined;
   /** What goes wrong, and when. Default: nothing. */
   readonly timeline?: readonly FaultPeriod[] | undefined;
 }
@@ -133,6 +138,7 @@ const schema = v.strictObject({
   credentialOverlapMs: v.optional(length),
   createBuckets: v.optional(v.boolean("must be true or false"), true),
   journalFile: v.optional(v.pipe(v.string("must be the path of a file"), v.nonEmpty("must not be empty"))),
+  dataDir: v.optional(v.pipe(v.string("must be the path of a folder"), v.nonEmpty("must not be empty"))),
   timeline: v.optional(v.array(faultPeriod, "must be a list of faults with their hours"), []),
 });
 

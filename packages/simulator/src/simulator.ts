@@ -209,7 +209,7 @@ class LoopbackSimulator implements Simulator {
       seed,
       maxSkewMs: () => maxSkewMs(clock),
     });
-    const { createBuckets } = settings;
+    const { createBuckets, dataDir } = settings;
     this.#s3Clock = new ShiftedClock(clock);
     this.#s3 = new S3Service({
       clock: this.#s3Clock,
@@ -221,6 +221,7 @@ class LoopbackSimulator implements Simulator {
       region,
       seed,
       createBuckets,
+      dataDir,
       maxSkewMs: () => maxSkewMs(clock),
     });
     const roles = [this.instance.role, this.instance.ec2Role, taskRole];
@@ -429,6 +430,7 @@ class LoopbackSimulator implements Simulator {
     this.#gate.close();
     this.#tokens.close();
     await Promise.all(this.#listening.map(({ at }) => at.close()));
+    this.#s3.close();
     await this.#admin?.close();
     await this.#journalFile?.close();
   }

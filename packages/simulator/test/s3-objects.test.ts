@@ -11,7 +11,6 @@ import {
   DeleteObjectCommand,
   DeleteObjectsCommand,
   GetBucketLocationCommand,
-  GetObjectAclCommand,
   GetObjectCommand,
   HeadBucketCommand,
   HeadObjectCommand,
@@ -22,6 +21,7 @@ import {
   ListPartsCommand,
   PutObjectCommand,
   paginateListObjectsV2,
+  RestoreObjectCommand,
   type S3Client,
   UploadPartCommand,
   UploadPartCopyCommand,
@@ -518,7 +518,7 @@ it("what is not there yet says so, in S3's own words", async () => {
   const s3 = await client();
   await put(s3, "key");
 
-  await expect(s3.send(new GetObjectAclCommand({ Bucket, Key: "key" }))).rejects.toMatchObject({
+  await expect(s3.send(new RestoreObjectCommand({ Bucket, Key: "key" }))).rejects.toMatchObject({
     name: "NotImplemented",
     $metadata: { httpStatusCode: 501 },
   });

@@ -48,9 +48,10 @@ export class Gate {
   }
 
   /** The same handlers, behind the gate. */
-  before(service: Service, client: string, { request, checkContinue }: Handlers): Handlers {
+  before(service: Service, client: string, { request, checkContinue, ...others }: Handlers): Handlers {
     const gated = (listener: RequestListener, asksFirst: boolean) => this.#gated(service, client, listener, asksFirst);
     return {
+      ...others,
       request: gated(request, false),
       ...(checkContinue === undefined ? {} : { checkContinue: gated(checkContinue, true) }),
     };

@@ -1,5 +1,6 @@
 /**
- * Who asks, and may they: judged by the headers alone, before the body is read, so that a refusal can come early.
+ * Who asks, and may they: judged by headers and address alone, before the body is read, so that a refusal can come early.
+ * The signature stands in the `Authorization` header, in the query of a presigned address, or in the fields of a form.
  *
  * The credentials are judged by the ledger into which this very IMDS issues: unknown, with a wrong security token,
  * expired, or good.
@@ -9,12 +10,15 @@ import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { Clock } from "@evertoken/core";
 import type { IssuedCredential, Ledger } from "../ledger.js";
 import { S3Error } from "./errors.js";
+import { claimedBy, isPresigned, PRESIGNED, type Presigned, SIGNATURE_PARAMETER } from "./presigned.js";
 import {
   type Authorization,
+  canonicalRequest,
   isSameSignature,
   parseAuthorization,
   type SigningContext,
   SigningKeys,
+  sign,
   signatureOf,
 } from "./signature.js";
 
@@ -23,6 +27,11 @@ export interface AuthenticationOptions {
   readonly ledger: Ledger;
   readonly region: string;
   readonly maxSkewMs: () => number;
+}
+
+export interface Claim extends Authorization {
+  /** Of a presigned address. */
+  readonly presigned: Presigned | undefined;
 }
 
 export interface Authenticated {
@@ -46,40 +55,123 @@ export class Authentication {
    * Who the request says it is from: nothing is believed yet.
    * @throws S3Error when it does not say so in a way that S3 understands.
    */
-  claimOf({ url = "", headers }: IncomingMessage): Authorization {
-    if (headers.authorization === undefined && /[?&]X-Amz-Signature=/i.test(url)) {
-      throw new S3Error("NotImplemented", { message: "Presigned URLs are not implemented by this simulator." });
+  claimOf({ headers }: IncomingMessage, query: URLSearchParams): Claim {
+    if (!isPresigned(query)) {
+      const claim = parseAuthorization(headers.authorization);
+      this.#assertRegion(claim.region, "AuthorizationHeaderMalformed", "The authorization header is malformed");
+      return { ...claim, presigned: undefined };
     }
-    const claim = parseAuthorization(headers.authorization);
-    if (claim.region !== this.#options.region) {
-      throw new S3Error("AuthorizationHeaderMalformed", {
-        message: `The authorization header is malformed; the region '${claim.region}' is wrong; expecting '${this.#options.region}'`,
-        Region: this.#options.region,
+    if (headers.authorization !== undefined) {
+      throw new S3Error("InvalidArgument", {
+        message:
+          "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified",
+        ArgumentName: "Authorization",
       });
     }
+    const claim = claimedBy(query);
+    const where = "Error parsing the X-Amz-Credential parameter";
+    this.#assertRegion(claim.region, "AuthorizationQueryParametersError", where);
     return claim;
   }
 
   /** @throws S3Error with S3's own code for what is wrong. */
-  authenticate({ method = "", url = "", headers }: IncomingMessage, claim: Authorization): Authenticated {
-    const { accessKeyId, date, region, signedHeaders, signature } = claim;
-    const credential = this.#judge(accessKeyId, headers);
-    const timestamp = this.#timestamp(headers, date);
-    const payloadHash = payloadHashOf(headers);
+  authenticate({ method = "", url = "", headers }: IncomingMessage, claim: Claim): Authenticated {
+    const { accessKeyId, date, region, signedHeaders, signature, presigned } = claim;
+    if (presigned !== undefined) this.#assertNotOver(presigned);
+    const sessionToken = presigned?.sessionToken ?? single(headers, "x-amz-security-token");
+    const credential = this.#judge(accessKeyId, sessionToken);
+    const timestamp = presigned?.timestamp ?? this.#timestamp(headers);
+    if (!timestamp.startsWith(date)) {
+      throw new S3Error("SignatureDoesNotMatch", { reason: "the scope's date is not the request's" });
+    }
+    const payloadHash = payloadHashOf(headers, presigned);
     this.#assertSigned(signedHeaders, headers);
-    const context: SigningContext = {
-      key: this.#keys.get(accessKeyId, credential.secretAccessKey, date, region),
-      timestamp,
-      scope: `${date}/${region}/s3/aws4_request`,
-    };
-    const expected = signatureOf({ method, url, headers, timestamp, payloadHash }, signedHeaders, context);
-    if (!isSameSignature(expected, signature)) throw new S3Error("SignatureDoesNotMatch");
+    const context = this.#context(credential, timestamp, date, region);
+    const unsignedParameter = presigned && SIGNATURE_PARAMETER;
+    const canonical = canonicalRequest(
+      { method, url, headers, timestamp, payloadHash, unsignedParameter },
+      signedHeaders,
+    );
+    if (!isSameSignature(signatureOf(canonical, context), signature)) {
+      throw new S3Error("SignatureDoesNotMatch", {
+        AWSAccessKeyId: accessKeyId,
+        SignatureProvided: signature,
+        // As S3 does, for whoever looks for the difference; but for the token, which is a secret.
+        CanonicalRequest: canonical.replaceAll(/(x-amz-security-token[:=])[^\n&]*/gi, "$1(not shown)"),
+      });
+    }
     return { credential, payloadHash, seedSignature: signature, context };
   }
 
-  #judge(accessKeyId: string, headers: IncomingHttpHeaders): IssuedCredential {
+  /**
+   * The sender of a form, by its policy: the base64 text that was signed.
+   * @throws S3Error as `authenticate`.
+   */
+  authenticateForm(fields: ReadonlyMap<string, string>, policy: string): IssuedCredential {
+    const field = (name: string): string => {
+      const value = fields.get(name);
+      if (value === undefined) {
+        throw new S3Error("InvalidArgument", {
+          message: `Bucket POST must contain a field named '${name}'.  If it is specified, please check the order of the fields.`,
+          ArgumentName: name,
+        });
+      }
+      return value;
+    };
+    const scope = field("x-amz-credential");
+    const [, accessKeyId = "", date = "", region = ""] =
+      /^([^/\s]+)\/(\d{8})\/([^/\s]+)\/s3\/aws4_request$/.exec(scope) ?? [];
+    if (accessKeyId === "" || field("x-amz-algorithm") !== "AWS4-HMAC-SHA256") {
+      throw new S3Error("InvalidArgument", { message: "The form's credential or algorithm is not valid." });
+    }
+    this.#assertRegion(region, "AuthorizationQueryParametersError", "Error parsing the X-Amz-Credential parameter");
+    const credential = this.#judge(accessKeyId, fields.get("x-amz-security-token"));
+    const context = this.#context(credential, field("x-amz-date"), date, region);
+    if (!isSameSignature(sign(policy, context), field("x-amz-signature"))) {
+      throw new S3Error("SignatureDoesNotMatch", { AWSAccessKeyId: accessKeyId });
+    }
+    return credential;
+  }
+
+  #context({ accessKeyId, secretAccessKey }: IssuedCredential, timestamp: string, date: string, region: string) {
+    const key = this.#keys.get(accessKeyId, secretAccessKey, date, region);
+    return { key, timestamp, scope: `${date}/${region}/s3/aws4_request` };
+  }
+
+  #assertRegion(
+    region: string,
+    code: "AuthorizationHeaderMalformed" | "AuthorizationQueryParametersError",
+    where: string,
+  ): void {
+    const expected = this.#options.region;
+    if (region === expected) return;
+    throw new S3Error(code, {
+      message: `${where}; the region '${region}' is wrong; expecting '${expected}'`,
+      Region: expected,
+    });
+  }
+
+  /** A presigned address ends by itself, whatever becomes of its credentials. */
+  #assertNotOver({ timestamp, expiresSeconds }: Presigned): void {
+    const now = this.#options.clock.now();
+    const signedAt = instantOf(timestamp);
+    if (signedAt - now > this.#options.maxSkewMs()) {
+      throw new S3Error("AccessDenied", { message: "Request is not valid yet", reason: "presigned in the future" });
+    }
+    const endsAt = signedAt + expiresSeconds * 1000;
+    if (now < endsAt) return;
+    throw new S3Error("AccessDenied", {
+      message: "Request has expired",
+      reason: "the presigned address has expired",
+      "X-Amz-Expires": String(expiresSeconds),
+      Expires: wholeSeconds(endsAt),
+      ServerTime: wholeSeconds(now),
+    });
+  }
+
+  #judge(accessKeyId: string, sessionToken: string | undefined): IssuedCredential {
     const { ledger, clock } = this.#options;
-    const verdict = ledger.judge(accessKeyId, single(headers, "x-amz-security-token"), clock.now());
+    const verdict = ledger.judge(accessKeyId, sessionToken, clock.now());
     const credential = ledger.find(accessKeyId);
     if (verdict === "unknown" || credential === undefined) {
       throw new S3Error("InvalidAccessKeyId", { AWSAccessKeyId: accessKeyId });
@@ -92,26 +184,21 @@ export class Authentication {
     return credential;
   }
 
-  #timestamp(headers: IncomingHttpHeaders, scopeDate: string): string {
+  #timestamp(headers: IncomingHttpHeaders): string {
     const { clock, maxSkewMs } = this.#options;
-    const timestamp = single(headers, "x-amz-date") ?? "";
-    const parts = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z$/.exec(timestamp);
-    if (parts === null) {
+    const timestamp = single(headers, "x-amz-date") ?? basicFormat(headers.date);
+    const signedAt = instantOf(timestamp);
+    if (Number.isNaN(signedAt)) {
       throw new S3Error("AccessDenied", { message: "AWS authentication requires a valid Date or x-amz-date header" });
     }
-    const [, year, month, day, hour, minute, second] = parts.map(Number);
-    const signedAt = Date.UTC(year ?? 0, (month ?? 1) - 1, day, hour, minute, second);
     const now = clock.now();
     if (Math.abs(now - signedAt) > maxSkewMs()) {
       throw new S3Error("RequestTimeTooSkewed", {
         reason: `${Math.round((signedAt - now) / 1000)} s`,
         RequestTime: timestamp,
-        ServerTime: new Date(now).toISOString().replace(/\.\d+Z$/, "Z"),
+        ServerTime: wholeSeconds(now),
         MaxAllowedSkewMilliseconds: String(Math.round(maxSkewMs())),
       });
-    }
-    if (!timestamp.startsWith(scopeDate)) {
-      throw new S3Error("SignatureDoesNotMatch", { reason: "the scope's date is not the request's" });
     }
     return timestamp;
   }
@@ -121,7 +208,7 @@ export class Authentication {
     if (!signedHeaders.includes("host")) {
       throw new S3Error("SignatureDoesNotMatch", { reason: "host is not signed" });
     }
-    for (const name of Object.keys(headers)) {
+    for (const name in headers) {
       if (name.startsWith("x-amz-") && !signedHeaders.includes(name)) {
         throw new S3Error("AccessDenied", {
           message: "There were headers present in the request which were not signed",
@@ -136,9 +223,9 @@ export class Authentication {
 const PAYLOAD_HASH =
   /^(?:[0-9a-f]{64}|UNSIGNED-PAYLOAD|STREAMING-AWS4-HMAC-SHA256-PAYLOAD(?:-TRAILER)?|STREAMING-UNSIGNED-PAYLOAD-TRAILER)$/;
 
-function payloadHashOf(headers: IncomingHttpHeaders): string {
+function payloadHashOf(headers: IncomingHttpHeaders, presigned: Presigned | undefined): string {
   const name = "x-amz-content-sha256";
-  const value = single(headers, name);
+  const value = single(headers, name) ?? (presigned && (presigned.payloadHash ?? PRESIGNED.payloadHash));
   if (value === undefined) {
     throw new S3Error("InvalidRequest", { message: `Missing required header for this request: ${name}` });
   }
@@ -153,4 +240,22 @@ function payloadHashOf(headers: IncomingHttpHeaders): string {
 export function single(headers: IncomingHttpHeaders, name: string): string | undefined {
   const value = headers[name];
   return Array.isArray(value) ? value[0] : value;
+}
+
+/** Epoch milliseconds of `20261123T120000Z`; NaN for anything else. */
+export function instantOf(timestamp: string): number {
+  const parts = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z$/.exec(timestamp);
+  if (parts === null) return Number.NaN;
+  const [, year, month, day, hour, minute, second] = parts.map(Number);
+  return Date.UTC(year ?? 0, (month ?? 1) - 1, day, hour, minute, second);
+}
+
+/** The `Date` header in the form of `x-amz-date`, for whom it stands in. */
+function basicFormat(date: string | undefined): string {
+  const instant = date === undefined ? Number.NaN : instantOf(date) || Date.parse(date);
+  return Number.isNaN(instant) ? "" : wholeSeconds(instant).replaceAll(/[-:]/g, "");
+}
+
+function wholeSeconds(instant: number): string {
+  return new Date(instant).toISOString().replace(/\.\d+Z$/, "Z");
 }

@@ -44,6 +44,33 @@ export function assertWritable(request: S3Request, existing: StoredObject | unde
   }
 }
 
+/** @throws S3Error `PreconditionFailed` when another object is there than the one that is to go. */
+export function assertDeletable(ifMatch: string | undefined, existing: StoredObject | undefined): void {
+  if (ifMatch !== undefined && existing !== undefined && !matches(ifMatch, existing)) {
+    throw new S3Error("PreconditionFailed", { Condition: "If-Match" });
+  }
+}
+
+/** The conditions on the source of a copy, which are all answered in the same way. */
+export function assertCopyable(request: S3Request, source: StoredObject): void {
+  const condition = (name: string) => request.header(`x-amz-copy-source-if-${name}`);
+  const modifiedAt = Math.floor(source.modifiedAt / 1000) * 1000;
+  const failed = (name: string) => new S3Error("PreconditionFailed", { Condition: `x-amz-copy-source-If-${name}` });
+  const [ifMatch, ifNoneMatch] = [condition("match"), condition("none-match")];
+  if (ifMatch !== undefined) {
+    if (!matches(ifMatch, source)) throw failed("Match");
+  } else {
+    const since = instantOf(condition("unmodified-since"));
+    if (since !== undefined && modifiedAt > since) throw failed("Unmodified-Since");
+  }
+  if (ifNoneMatch !== undefined) {
+    if (matches(ifNoneMatch, source)) throw failed("None-Match");
+  } else {
+    const since = instantOf(condition("modified-since"));
+    if (since !== undefined && modifiedAt <= since) throw failed("Modified-Since");
+  }
+}
+
 function matches(header: string, { etag }: StoredObject): boolean {
   return header
     .split(",")

@@ -4,6 +4,7 @@
  */
 
 import { S3Error } from "./errors.js";
+import { compareKeys, type SortedKeys } from "./key-order.js";
 import type { S3Answer, S3Request } from "./request.js";
 import { encode } from "./signature.js";
 import { type Bucket, OWNER } from "./store.js";
@@ -30,7 +31,7 @@ export function listObjectsV2(request: S3Request, bucket: Bucket): S3Answer {
   const token = request.param("continuation-token");
   const startAfter = request.param("start-after");
   const selection = selectionOf(request, token === undefined ? (startAfter ?? "") : fromToken(token));
-  const page = select(bucket.keys(), selection);
+  const page = select(bucket.keys, selection);
   const encoded = encodingOf(request);
   return {
     status: 200,
@@ -47,7 +48,7 @@ export function listObjectsV2(request: S3Request, bucket: Bucket): S3Answer {
 export function listObjectsV1(request: S3Request, bucket: Bucket): S3Answer {
   const marker = request.param("marker") ?? "";
   const selection = selectionOf(request, marker);
-  const page = select(bucket.keys(), selection);
+  const page = select(bucket.keys, selection);
   const encoded = encodingOf(request);
   return {
     status: 200,
@@ -95,32 +96,40 @@ function contentsOf(bucket: Bucket, key: string, encoded: (text: string) => stri
     ETag: object?.etag,
     ChecksumAlgorithm: object?.checksum?.algorithm,
     ChecksumType: object?.checksum?.type,
-    Size: object?.content.length,
-    StorageClass: "STANDARD",
+    Size: object?.content.size,
+    StorageClass: object?.headers["x-amz-storage-class"] ?? "STANDARD",
   };
 }
 
-function select(sorted: readonly string[], { prefix, delimiter, after, maxKeys }: Selection): Page {
+function select(sorted: SortedKeys, { prefix, delimiter, after, maxKeys }: Selection): Page {
   const keys: string[] = [];
   const prefixes: string[] = [];
+  if (maxKeys === 0) return { keys, prefixes, next: undefined };
+  const all = sorted.all();
   let last: string | undefined;
-  for (const key of sorted) {
-    if (!key.startsWith(prefix)) continue;
-    const cut = delimiter === "" ? -1 : key.indexOf(delimiter, prefix.length);
-    const entry = cut < 0 ? key : key.slice(0, cut + delimiter.length);
-    if (entry === last || !isBehind(entry, after) || (cut >= 0 && after.startsWith(entry))) continue;
+  let at = sorted.indexOf(compareKeys(prefix, after) > 0 ? prefix : after);
+  for (; at < all.length; at++) {
+    const key = all[at] as string;
+    if (!key.startsWith(prefix)) break;
+    const common = group(key, prefix, delimiter);
+    const entry = common ?? key;
+    if (entry === last || (after !== "" && compareKeys(entry, after) <= 0)) continue;
+    if (common !== undefined && after.startsWith(common)) continue;
     if (keys.length + prefixes.length >= maxKeys) return { keys, prefixes, next: last };
-    (cut < 0 ? keys : prefixes).push(entry);
+    (common === undefined ? keys : prefixes).push(entry);
     last = entry;
   }
   return { keys, prefixes, next: undefined };
 }
 
-function isBehind(entry: string, after: string): boolean {
-  return after === "" || Buffer.compare(Buffer.from(entry), Buffer.from(after)) > 0;
+/** What a key has in common with others up to the delimiter: they are listed as one. */
+export function group(key: string, prefix: string, delimiter: string): string | undefined {
+  const cut = delimiter === "" ? -1 : key.indexOf(delimiter, prefix.length);
+  return cut < 0 ? undefined : key.slice(0, cut + delimiter.length);
 }
 
-function encodingOf(request: S3Request): (text: string) => string {
+/** How keys are written in an answer: encoded when the request says so. */
+export function encodingOf(request: S3Request): (text: string) => string {
   const type = request.param("encoding-type");
   if (type === undefined) return (text) => text;
   if (type !== "url") throw new S3Error("InvalidArgument", { message: "Invalid Encoding Method specified in Request" });

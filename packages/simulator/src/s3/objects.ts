@@ -1,137 +1,127 @@
-/** Operations on one object: put, get, head, delete, copy. */
+/** Operations on one object: put, get, head, delete; its tags and attributes. */
 
-import { type Checksum, type ChecksumAlgorithm, checksumAlgorithm, checksumHeader, checksumOf } from "./checksums.js";
-import { assertReadable, assertWritable } from "./conditions.js";
+import type { Received } from "./body.js";
+import { checksumHeaders, DEFAULT_ALGORITHM } from "./checksums.js";
+import { assertDeletable, assertReadable, assertWritable } from "./conditions.js";
+import { Content } from "./content.js";
+import { describedBy } from "./description.js";
 import { S3Error } from "./errors.js";
+import { rangeOf } from "./ranges.js";
 import type { S3Answer, S3Request } from "./request.js";
-import { decode } from "./signature.js";
-import { type Bucket, etagOf, type Store, type StoredObject } from "./store.js";
-import { document } from "./xml.js";
+import type { Bucket, Description, Store, StoredObject } from "./store.js";
 
-export function putObject(request: S3Request, bucket: Bucket, key: string, now: number): S3Answer {
-  assertWritable(request, bucket.get(key));
-  const { content, checksum } = request.payload;
-  const object: StoredObject = {
-    content,
-    etag: etagOf(content),
-    modifiedAt: now,
-    headers: request.objectHeaders(),
-    checksum,
-  };
-  bucket.put(key, object);
-  return { status: 200, headers: { etag: object.etag, ...encryption, ...checksumHeaders(checksum) } };
+/** S3 encrypts everything since 2023, and says so. */
+export const encryption = { "x-amz-server-side-encryption": "AES256" } as const;
+
+export interface Place {
+  readonly store: Store;
+  readonly bucket: Bucket;
+  readonly key: string;
+  /** The present, in epoch milliseconds. */
+  readonly now: () => number;
 }
 
-export function getObject(request: S3Request, bucket: Bucket, key: string): S3Answer {
+export async function putObject(request: S3Request, place: Place): Promise<S3Answer> {
+  const { store, bucket, key } = place;
+  const description = describedBy(request);
+  // Asked here so that a refusal can come before the body, and again when the body is here.
+  assertWritable(request, bucket.get(key));
+  const received = await request.body.content(store.stage(), DEFAULT_ALGORITHM, store.mostBodyBytes);
+  const object = await storeReceived(request, place, received, description);
+  return { status: 200, headers: { etag: object.etag, ...encryption, ...checksumHeaders(object.checksum) } };
+}
+
+/** Makes an object of what was received. */
+export async function storeReceived(
+  request: S3Request,
+  { bucket, key, now }: Place,
+  { piece, etag, stated, checksum }: Received,
+  description: Description,
+): Promise<StoredObject> {
+  const object: StoredObject = {
+    ...description,
+    content: new Content([piece]),
+    etag,
+    modifiedAt: now(),
+    checksum: stated ?? checksum,
+    parts: undefined,
+  };
+  try {
+    await bucket.put(key, object, (existing) => assertWritable(request, existing));
+  } catch (error) {
+    piece.release();
+    throw error;
+  }
+  return object;
+}
+
+export function getObject(request: S3Request, { bucket, key }: Place): S3Answer {
   const object = find(bucket, key);
   assertReadable(request, object);
-  const size = object.content.length;
-  const range = rangeOf(request.header("range"), size);
-  const headers = { ...objectHeaders(object), ...overrides(request) };
+  const { size } = object.content;
+  const part = partOf(request, object);
+  const range = part ?? rangeOf(request.header("range"), size);
+  const headers = { ...objectHeaders(object), ...overrides(request), ...partsCount(part && object) };
   if (range === undefined) {
-    const checksum = request.header("x-amz-checksum-mode") === "ENABLED" ? object.checksum : undefined;
-    return { status: 200, headers: { ...headers, ...checksumHeaders(checksum) }, body: object.content };
+    const checksum = request.header("x-amz-checksum-mode")?.toUpperCase() === "ENABLED" ? object.checksum : undefined;
+    const body = { content: object.content, from: 0, to: size };
+    return { status: 200, headers: { ...headers, ...checksumHeaders(checksum) }, body };
   }
   const [first, last] = range;
   return {
     status: 206,
     headers: { ...headers, "content-range": `bytes ${first}-${last}/${size}` },
-    body: object.content.subarray(first, last + 1),
+    body: { content: object.content, from: first, to: last + 1 },
   };
 }
 
-export function headObject(request: S3Request, bucket: Bucket, key: string): S3Answer {
-  const { body, ...answer } = getObject(request, bucket, key);
-  return { ...answer, contentLength: (body as Buffer).length };
-}
-
-export function deleteObject(bucket: Bucket, key: string): S3Answer {
-  bucket.delete(key);
+export async function deleteObject(request: S3Request, { bucket, key }: Place): Promise<S3Answer> {
+  await bucket.delete(key, (existing) => assertDeletable(request.header("if-match"), existing));
   return { status: 204 };
 }
 
-export function copyObject(request: S3Request, store: Store, bucket: Bucket, key: string, now: number): S3Answer {
-  const source = copySource(request, store);
-  assertWritable(request, bucket.get(key));
-  const replaced = request.header("x-amz-metadata-directive") === "REPLACE";
-  if (source === bucket.get(key) && !replaced) throw new S3Error("InvalidRequest", { message: COPY_OF_ITSELF });
-  const algorithm = checksumAlgorithm(request.header("x-amz-checksum-algorithm")) ?? source.checksum?.algorithm;
-  const object: StoredObject = {
-    ...source,
-    // Whole again, of however many parts the source was made: its etag and checksum are not those of parts.
-    etag: etagOf(source.content),
-    modifiedAt: now,
-    headers: replaced ? request.objectHeaders() : source.headers,
-    checksum: algorithm === undefined ? undefined : wholeChecksum(algorithm, source.content),
-  };
-  bucket.put(key, object);
-  return {
-    status: 200,
-    headers: encryption,
-    body: document("CopyObjectResult", {
-      ETag: object.etag,
-      LastModified: new Date(now).toISOString(),
-      ...checksumFields(object.checksum),
-    }),
-  };
-}
-
-const COPY_OF_ITSELF =
-  "This copy request is illegal because it is trying to copy an object to itself without changing the object's " +
-  "metadata, storage class, website redirect location or encryption attributes.";
-
-/** The object that `x-amz-copy-source` names, on the conditions that come with it. */
-export function copySource(request: S3Request, store: Store): StoredObject {
-  const header = request.header("x-amz-copy-source") ?? "";
-  const [path = ""] = header.split("?");
-  const [, bucketName, key] = /^\/?([^/]+)\/(.+)$/.exec(decode(path)) ?? [];
-  if (bucketName === undefined || key === undefined) {
-    throw new S3Error("InvalidArgument", {
-      message: "Copy Source must mention the source bucket and key: sourcebucket/sourcekey",
-      ArgumentName: "x-amz-copy-source",
-      ArgumentValue: header,
-    });
-  }
-  const bucket = store.find(bucketName);
-  if (bucket === undefined) throw new S3Error("NoSuchBucket", { BucketName: bucketName });
-  const source = find(bucket, key);
-  const ifMatch = request.header("x-amz-copy-source-if-match");
-  const ifNoneMatch = request.header("x-amz-copy-source-if-none-match");
-  if ((ifMatch !== undefined && ifMatch !== source.etag) || ifNoneMatch === source.etag) {
-    throw new S3Error("PreconditionFailed");
-  }
-  return source;
-}
-
-export function checksumHeaders(checksum: Checksum | undefined): Record<string, string> {
-  if (checksum === undefined) return {};
-  return { [checksumHeader(checksum.algorithm)]: checksum.value, "x-amz-checksum-type": checksum.type };
-}
-
-/** The same in the body of an answer. */
-export function checksumFields(checksum: Checksum | undefined): Record<string, string> {
-  return checksum === undefined
-    ? {}
-    : { [`Checksum${checksum.algorithm}`]: checksum.value, ChecksumType: checksum.type };
-}
-
-/** S3 encrypts everything since 2023, and says so. */
-export const encryption = { "x-amz-server-side-encryption": "AES256" } as const;
-
-function find(bucket: Bucket, key: string): StoredObject {
+/** @throws S3Error `NoSuchKey`. */
+export function find(bucket: Bucket, key: string): StoredObject {
   const object = bucket.get(key);
   if (object === undefined) throw new S3Error("NoSuchKey", { Key: key });
   return object;
 }
 
-function objectHeaders({ headers, etag, modifiedAt }: StoredObject): Record<string, string> {
+function objectHeaders({ headers, etag, modifiedAt, tags }: StoredObject): Record<string, string> {
+  const tagCount = Object.keys(tags).length;
   return {
     ...headers,
     ...encryption,
     etag,
     "last-modified": new Date(modifiedAt).toUTCString(),
     "accept-ranges": "bytes",
+    ...(tagCount === 0 ? {} : { "x-amz-tagging-count": String(tagCount) }),
   };
+}
+
+/** The range of the part that the request asks for by number. */
+function partOf(request: S3Request, { content, parts }: StoredObject): readonly [number, number] | undefined {
+  const number = request.number("partNumber", 1, 10_000);
+  if (number === undefined) return undefined;
+  if (request.header("range") !== undefined) {
+    throw new S3Error("InvalidRequest", { message: "Cannot specify both Range header and partNumber query parameter" });
+  }
+  const sizes = parts?.map(({ size }) => size) ?? [content.size];
+  const size = sizes[number - 1];
+  if (size === undefined) {
+    throw new S3Error("InvalidPartNumber", {
+      PartNumberRequested: String(number),
+      ActualPartCount: String(sizes.length),
+    });
+  }
+  // Nothing has no first byte.
+  if (content.size === 0) return undefined;
+  const first = sizes.slice(0, number - 1).reduce((sum, before) => sum + before, 0);
+  return [first, first + size - 1];
+}
+
+function partsCount(object: StoredObject | undefined): Record<string, string> {
+  return object?.parts === undefined ? {} : { "x-amz-mp-parts-count": String(object.parts.length) };
 }
 
 /** A GET may ask for other headers than those that were stored. */
@@ -163,21 +153,3 @@ const OVERRIDABLE = [
   "content-type",
   "expires",
 ] as const;
-
-/** First and last byte; undefined for the whole, also when the header is none that S3 knows (several ranges, say). */
-function rangeOf(header: string | undefined, size: number): readonly [first: number, last: number] | undefined {
-  const parts = /^bytes=(\d*)-(\d*)$/.exec(header ?? "");
-  if (parts === null || (parts[1] === "" && parts[2] === "")) return undefined;
-  const [, from = "", to = ""] = parts;
-  const first = from === "" ? Math.max(0, size - Number(to)) : Number(from);
-  const last = from === "" || to === "" ? size - 1 : Math.min(Number(to), size - 1);
-  if (from !== "" && to !== "" && Number(to) < Number(from)) return undefined;
-  if (first >= size || (from === "" && Number(to) === 0)) {
-    throw new S3Error("InvalidRange", { RangeRequested: header, ActualObjectSize: String(size) });
-  }
-  return [first, last];
-}
-
-export function wholeChecksum(algorithm: ChecksumAlgorithm, content: Buffer): Checksum {
-  return { algorithm, value: checksumOf(algorithm, content), type: "FULL_OBJECT" };
-}

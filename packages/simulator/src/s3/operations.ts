@@ -1,28 +1,25 @@
 /** Which operation a request asks for, by its method and where it is aimed: S3 has no other way to tell. */
 
+import { getObjectAttributes } from "./attributes.js";
 import {
   assertBucketName,
+  assertKey,
   createBucket,
   deleteBucket,
   deleteObjects,
-  getBucketLocation,
   headBucket,
   listBuckets,
 } from "./buckets.js";
+import { copyObject } from "./copies.js";
 import { S3Error } from "./errors.js";
 import { listObjectsV1, listObjectsV2 } from "./listing.js";
-import {
-  abortUpload,
-  completeUpload,
-  copyPart,
-  createUpload,
-  listParts,
-  listUploads,
-  uploadPart,
-} from "./multipart.js";
-import { copyObject, deleteObject, getObject, headObject, putObject } from "./objects.js";
+import { abortUpload, completeUpload, copyPart, createUpload, uploadPart } from "./multipart.js";
+import { deleteObject, find, getObject, type Place, putObject } from "./objects.js";
 import type { S3Answer, S3Request, Target } from "./request.js";
+import { BUCKET_SETTINGS, settingOf } from "./settings.js";
 import type { Bucket, Store } from "./store.js";
+import { deleteTagging, getTagging, putTagging } from "./tagging.js";
+import { listParts, listUploads } from "./upload-listing.js";
 
 /** What operations work on. */
 export interface World {
@@ -30,64 +27,104 @@ export interface World {
   readonly region: string;
   /** Whether a bucket is created when it is first used. */
   readonly createBuckets: boolean;
-  readonly now: number;
+  readonly now: () => number;
   /** A new identifier, of an upload say. */
   readonly newId: () => string;
 }
 
-type OfService = (world: World) => S3Answer;
-type OfBucket = (request: S3Request, bucket: Bucket, world: World) => S3Answer;
-type OfObject = (request: S3Request, bucket: Bucket, key: string, world: World) => S3Answer;
-
-const SERVICE: Readonly<Record<string, OfService>> = {
-  ListBuckets: ({ store }) => listBuckets(store),
-};
+type Answered = S3Answer | Promise<S3Answer>;
+type OfBucket = (request: S3Request, bucket: Bucket, world: World) => Answered;
+type OfObject = (request: S3Request, place: Place, world: World) => Answered;
 
 const BUCKET: Readonly<Record<string, OfBucket>> = {
   HeadBucket: (_request, _bucket, { region }) => headBucket(region),
   DeleteBucket: (_request, bucket, { store }) => deleteBucket(store, bucket),
-  GetBucketLocation: (_request, _bucket, { region }) => getBucketLocation(region),
-  ListObjects: (request, bucket) => listObjectsV1(request, bucket),
-  ListObjectsV2: (request, bucket) => listObjectsV2(request, bucket),
-  ListMultipartUploads: (request, bucket) => listUploads(request, bucket),
-  DeleteObjects: (request, bucket) => deleteObjects(request, bucket),
+  ListObjects: listObjectsV1,
+  ListObjectsV2: listObjectsV2,
+  ListMultipartUploads: listUploads,
+  DeleteObjects: deleteObjects,
+  ...Object.fromEntries(
+    BUCKET_SETTINGS.map((name): [string, OfBucket] => [
+      getterOf(name),
+      (_request, _bucket, { region }) => settingOf(name, region),
+    ]),
+  ),
 };
 
 const OBJECT: Readonly<Record<string, OfObject>> = {
-  PutObject: (request, bucket, key, { now }) => putObject(request, bucket, key, now),
-  GetObject: (request, bucket, key) => getObject(request, bucket, key),
-  HeadObject: (request, bucket, key) => headObject(request, bucket, key),
-  DeleteObject: (_request, bucket, key) => deleteObject(bucket, key),
-  CopyObject: (request, bucket, key, { store, now }) => copyObject(request, store, bucket, key, now),
-  CreateMultipartUpload: (request, bucket, key, { now, newId }) => createUpload(request, bucket, key, newId(), now),
-  UploadPart: (request, bucket, key, { now }) => uploadPart(request, bucket, key, now),
-  UploadPartCopy: (request, bucket, key, { store, now }) => copyPart(request, store, bucket, key, now),
-  ListParts: (request, bucket, key) => listParts(request, bucket, key),
-  CompleteMultipartUpload: (request, bucket, key, { now }) => completeUpload(request, bucket, key, now),
-  AbortMultipartUpload: (request, bucket, key) => abortUpload(request, bucket, key),
+  PutObject: putObject,
+  GetObject: getObject,
+  HeadObject: getObject,
+  DeleteObject: deleteObject,
+  CopyObject: copyObject,
+  GetObjectAcl: (_request, { bucket, key }, { region }) => {
+    find(bucket, key);
+    return settingOf("acl", region);
+  },
+  GetObjectAttributes: getObjectAttributes,
+  GetObjectTagging: (_request, place) => getTagging(place),
+  PutObjectTagging: putTagging,
+  DeleteObjectTagging: (_request, place) => deleteTagging(place),
+  CreateMultipartUpload: (request, place, { newId }) => createUpload(request, place, unusedId(place.bucket, newId)),
+  UploadPart: uploadPart,
+  UploadPartCopy: copyPart,
+  ListParts: listParts,
+  CompleteMultipartUpload: completeUpload,
+  AbortMultipartUpload: abortUpload,
 };
 
-/** Longest key, in bytes of UTF-8. */
-const LONGEST_KEY_BYTES = 1024;
+/** Operations that read a body themselves; of all others it must be empty, or right at least. */
+const WITH_BODY = new Set([
+  "CreateBucket",
+  "DeleteObjects",
+  "PutObject",
+  "PutObjectTagging",
+  "UploadPart",
+  "CompleteMultipartUpload",
+]);
 
 /** Sub-resources: with one of these in the query it is another operation. */
 const SUB_RESOURCES =
-  /^(accelerate|acl|analytics|attributes|cors|encryption|intelligent-tiering|inventory|legal-hold|lifecycle|logging|metadata.*|metrics|notification|object-lock|ownershipControls|policy|policyStatus|publicAccessBlock|replication|requestPayment|restore|retention|select|session|tagging|torrent|versioning|versions|versionId|website)$/;
+  /^(accelerate|acl|analytics|attributes|cors|encryption|intelligent-tiering|inventory|legal-hold|lifecycle|location|logging|metadata.*|metrics|notification|object-lock|ownershipControls|policy|policyStatus|publicAccessBlock|renameObject|replication|requestPayment|restore|retention|select|session|tagging|torrent|versioning|versions|versionId|website)$/;
 
 /** The name of the operation, as AWS calls it; `Unknown` when there is none. */
 export function operationOf({ method, bucket, key, query }: Target, isCopy: boolean): string {
-  for (const name of query.keys()) if (SUB_RESOURCES.test(name)) return "Unknown";
-  if (bucket === undefined) return method === "GET" ? "ListBuckets" : "Unknown";
+  const subResource = [...query.keys()].find((name) => SUB_RESOURCES.test(name) && !isCurrentVersion(name, query));
+  if (bucket === undefined) return method === "GET" && subResource === undefined ? "ListBuckets" : "Unknown";
+  if (subResource !== undefined) {
+    return (key === undefined ? settingOfBucket(method, subResource) : ofSubResource(method, subResource)) ?? "Unknown";
+  }
   return (key === undefined ? ofBucket(method, query) : ofObject(method, query, isCopy)) ?? "Unknown";
+}
+
+/** Without versioning the only version is called null. */
+function isCurrentVersion(name: string, query: URLSearchParams): boolean {
+  return name === "versionId" && query.get(name) === "null";
+}
+
+function settingOfBucket(method: string, name: string): string | undefined {
+  return method === "GET" && BUCKET_SETTINGS.includes(name) ? getterOf(name) : undefined;
+}
+
+/** `GetBucketLocation`, `GetBucketAcl`, … */
+function getterOf(setting: string): string {
+  return `GetBucket${setting.replace(/(?:^|-)(.)/g, (_, letter: string) => letter.toUpperCase())}`;
+}
+
+function ofSubResource(method: string, name: string): string | undefined {
+  if (name === "tagging") {
+    return { GET: "GetObjectTagging", PUT: "PutObjectTagging", DELETE: "DeleteObjectTagging" }[method];
+  }
+  if (method !== "GET") return undefined;
+  return { acl: "GetObjectAcl", attributes: "GetObjectAttributes" }[name];
 }
 
 function ofBucket(method: string, query: URLSearchParams): string | undefined {
   if (method === "GET") {
-    if (query.has("location")) return "GetBucketLocation";
     if (query.has("uploads")) return "ListMultipartUploads";
     return query.get("list-type") === "2" ? "ListObjectsV2" : "ListObjects";
   }
-  if (method === "POST") return query.has("delete") ? "DeleteObjects" : undefined;
+  if (method === "POST") return query.has("delete") ? "DeleteObjects" : "PostObject";
   return { PUT: "CreateBucket", HEAD: "HeadBucket", DELETE: "DeleteBucket" }[method];
 }
 
@@ -111,21 +148,43 @@ function ofObject(method: string, query: URLSearchParams, isCopy: boolean): stri
 }
 
 /** @throws S3Error for whatever is wrong with the request. */
-export function perform(operation: string, request: S3Request, world: World): S3Answer {
+export async function perform(operation: string, request: S3Request, world: World): Promise<S3Answer> {
   const { bucket: name, key } = request.target;
-  const ofService = SERVICE[operation];
-  if (ofService !== undefined) return ofService(world);
-  if (name === undefined) throw new S3Error("MethodNotAllowed");
-  assertBucketName(name);
-  if (operation === "CreateBucket") return createBucket(world.store, name, world.region, world.now);
-  const onBucket = BUCKET[operation];
-  const onObject = OBJECT[operation];
-  if (onBucket === undefined && onObject === undefined) throw new S3Error("NotImplemented");
-  const bucket = world.store.find(name) ?? (world.createBuckets ? world.store.create(name, world.now) : undefined);
-  if (bucket === undefined) throw new S3Error("NoSuchBucket", { BucketName: name });
-  if (onBucket !== undefined) return onBucket(request, bucket, world);
-  if (Buffer.byteLength(key ?? "") > LONGEST_KEY_BYTES) {
-    throw new S3Error("KeyTooLongError", { MaxSizeAllowed: String(LONGEST_KEY_BYTES) });
+  if (!WITH_BODY.has(operation)) {
+    const busy = request.body.nothing();
+    if (busy !== undefined) await busy;
   }
-  return (onObject as OfObject)(request, bucket, key ?? "", world);
+  if (operation === "ListBuckets") return listBuckets(request, world.store, world.region);
+  if (name === undefined)
+    throw new S3Error("MethodNotAllowed", { Method: request.target.method, ResourceType: "SERVICE" });
+  if (operation === "CreateBucket") {
+    assertBucketName(name);
+    return createBucket(request, world.store, name, world);
+  }
+  const onBucket = Object.hasOwn(BUCKET, operation) ? BUCKET[operation] : undefined;
+  const onObject = Object.hasOwn(OBJECT, operation) ? OBJECT[operation] : undefined;
+  if (onBucket === undefined && onObject === undefined) throw notKnown(request.target);
+  const bucket = world.store.find(name) ?? (await missingBucket(name, world));
+  if (onBucket !== undefined) return onBucket(request, bucket, world);
+  assertKey(key ?? "");
+  return (onObject as OfObject)(request, { store: world.store, bucket, key: key ?? "", now: world.now }, world);
+}
+
+/** @throws S3Error `NoSuchBucket`, unless buckets are created when they are first used. */
+export function missingBucket(name: string, { store, createBuckets, now }: World): Promise<Bucket> {
+  assertBucketName(name);
+  if (!createBuckets) throw new S3Error("NoSuchBucket", { BucketName: name });
+  return store.create(name, now());
+}
+
+function notKnown({ method, key }: Target): S3Error {
+  if (/^(?:GET|HEAD|PUT|POST|DELETE)$/.test(method)) return new S3Error("NotImplemented");
+  return new S3Error("MethodNotAllowed", { Method: method, ResourceType: key === undefined ? "BUCKET" : "OBJECT" });
+}
+
+/** A data folder may hold uploads that were begun by an earlier process, which counted like this one. */
+function unusedId({ uploads }: Bucket, newId: () => string): string {
+  let id = newId();
+  while (uploads.has(id)) id = newId();
+  return id;
 }

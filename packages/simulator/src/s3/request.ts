@@ -1,9 +1,10 @@
-/** A request whose sender is known and whose body is checked: what operations work with. */
+/** A request whose sender is known: what operations work with. Its body comes when they ask for it. */
 
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { single } from "./authentication.js";
+import type { RequestBody } from "./body.js";
+import type { Content } from "./content.js";
 import { S3Error } from "./errors.js";
-import type { Payload } from "./payload.js";
 import { decode, splitUrl } from "./signature.js";
 
 /** Where a request is aimed at: read from its address alone. */
@@ -19,7 +20,8 @@ const BUCKET_HOSTS = /^(.+?)\.(?:localhost|s3[.-].*)$/;
 
 /** @throws S3Error for a path that cannot be read. */
 export function targetOf({ method = "", url = "", headers }: IncomingMessage): Target {
-  const [path, query] = splitUrl(url);
+  // A proxy's form of the address is taken like the plain one.
+  const [path, query] = splitUrl(url.replace(/^https?:\/\/[^/?]*/i, ""));
   const host = (headers.host ?? "").replace(/:\d+$/, "");
   const virtualHost = BUCKET_HOSTS.exec(host)?.[1];
   const inPath = path.slice(1);
@@ -41,17 +43,13 @@ export function targetOf({ method = "", url = "", headers }: IncomingMessage): T
 
 export class S3Request {
   readonly target: Target;
+  readonly body: RequestBody;
   readonly #headers: IncomingHttpHeaders;
-  readonly #payload: Payload;
 
-  constructor(target: Target, headers: IncomingHttpHeaders, payload: Payload) {
+  constructor(target: Target, headers: IncomingHttpHeaders, body: RequestBody) {
     this.target = target;
     this.#headers = headers;
-    this.#payload = payload;
-  }
-
-  get payload(): Payload {
-    return this.#payload;
+    this.body = body;
   }
 
   header(name: string): string | undefined {
@@ -75,43 +73,22 @@ export class S3Request {
     });
   }
 
-  /** Headers that are kept with an object and given back with it. */
-  objectHeaders(): Record<string, string> {
-    const kept: Record<string, string> = {};
-    for (const [name, value] of Object.entries(this.#headers)) {
-      if (typeof value !== "string") continue;
-      if (KEPT_HEADERS.has(name) || name.startsWith("x-amz-meta-")) kept[name] = value;
-    }
-    const encoding = contentEncoding(this.header("content-encoding"));
-    if (encoding !== undefined) kept["content-encoding"] = encoding;
-    kept["content-type"] ??= "binary/octet-stream";
-    return kept;
+  /** Names of the headers that came. */
+  headerNames(): string[] {
+    return Object.keys(this.#headers);
   }
-}
-
-const KEPT_HEADERS: ReadonlySet<string> = new Set([
-  "cache-control",
-  "content-disposition",
-  "content-language",
-  "content-type",
-  "expires",
-  "x-amz-website-redirect-location",
-]);
-
-/** `aws-chunked` is how the body travelled, not what it is. */
-function contentEncoding(header: string | undefined): string | undefined {
-  const encodings = (header ?? "")
-    .split(",")
-    .map((encoding) => encoding.trim())
-    .filter((encoding) => encoding !== "" && encoding !== "aws-chunked");
-  return encodings.length === 0 ? undefined : encodings.join(",");
 }
 
 /** What an operation answers. */
 export interface S3Answer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Buffer;
-  /** With a HEAD: how long the body would be. */
-  readonly contentLength?: number;
+  readonly body?: string | ContentRange;
+}
+
+/** Bytes of an object, from the first up to, not including, the second number. */
+export interface ContentRange {
+  readonly content: Content;
+  readonly from: number;
+  readonly to: number;
 }

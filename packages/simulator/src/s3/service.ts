@@ -2,18 +2,21 @@
  * S3 on loopback: enough of it that ordinary tools work unchanged, and with credentials that really expire.
  *
  * A request is authenticated by its headers first, so that a refusal can come before the body (`Expect: 100-continue`);
- * then its body is read and checked; then the operation runs. One entry in the journal for each.
+ * then its operation runs, which asks for the body when nothing else is against it. One entry in the journal for each.
  */
 
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { type Duplex, pipeline } from "node:stream";
 import type { Clock } from "@evertoken/core";
 import type { Journal } from "../journal.js";
 import type { Ledger } from "../ledger.js";
-import { type Authenticated, Authentication } from "./authentication.js";
-import { S3Error } from "./errors.js";
-import { operationOf, perform } from "./operations.js";
-import { assertSize, readPayload } from "./payload.js";
-import { type S3Answer, S3Request, type Target, targetOf } from "./request.js";
+import { Authentication } from "./authentication.js";
+import { assertSize, RequestBody } from "./body.js";
+import { S3Error, type S3ErrorCode } from "./errors.js";
+import { postObject } from "./forms.js";
+import { missingBucket, operationOf, perform, type World } from "./operations.js";
+import { effectiveHeaders } from "./presigned.js";
+import { type ContentRange, type S3Answer, S3Request, type Target, targetOf } from "./request.js";
 import { splitUrl } from "./signature.js";
 import { Store } from "./store.js";
 import { endPatiently, isWorthClosing } from "./unread.js";
@@ -26,6 +29,8 @@ export interface S3ServiceOptions {
   readonly seed: number;
   /** A bucket that does not exist is created when it is first used, instead of 404 `NoSuchBucket`. */
   readonly createBuckets: boolean;
+  /** The folder in which everything is kept. Default: memory. */
+  readonly dataDir?: string | undefined;
   /** How far a request's timestamp may be from the clock. */
   readonly maxSkewMs: () => number;
 }
@@ -34,6 +39,8 @@ export interface S3Handlers {
   readonly request: RequestListener;
   /** For requests that ask before they send their body. */
   readonly checkContinue: RequestListener;
+  /** For what cannot be read as a request. */
+  readonly clientError: (error: NodeJS.ErrnoException, socket: Duplex) => void;
 }
 
 /** What is known of a request by the time it is answered. */
@@ -44,15 +51,32 @@ interface Progress {
   generation: number | undefined;
 }
 
+/** Errors of Node.js's parser that S3 has a name for. */
+const UNREADABLE: Readonly<Record<string, S3ErrorCode>> = {
+  HPE_HEADER_OVERFLOW: "RequestHeaderSectionTooLarge",
+  ERR_HTTP_REQUEST_TIMEOUT: "RequestTimeout",
+};
+
 export class S3Service {
   readonly #options: S3ServiceOptions;
   readonly #authentication: Authentication;
-  readonly #store = new Store();
+  readonly #store: Store;
+  readonly #world: World;
   #count = 0;
 
+  /** @throws InvalidInputError when `dataDir` is no folder for this, or in use. */
   constructor(options: S3ServiceOptions) {
+    const { clock, region, createBuckets } = options;
     this.#options = options;
     this.#authentication = new Authentication(options);
+    this.#store = new Store(options.dataDir);
+    const newId = () => `upload-${this.#newId()}`;
+    this.#world = { store: this.#store, region, createBuckets, now: () => clock.now(), newId };
+  }
+
+  /** Lets go of the data folder. */
+  close(): void {
+    this.#store.close();
   }
 
   /** Handlers for one endpoint of a `node:http` server; the journal calls who asks through it `client`. */
@@ -60,7 +84,36 @@ export class S3Service {
     const serve = (asksFirst: boolean) => (incoming: IncomingMessage, outgoing: ServerResponse) => {
       this.#serve(client, asksFirst, incoming, outgoing).catch((error) => outgoing.destroy(error));
     };
-    return { request: serve(false), checkContinue: serve(true) };
+    const clientError: S3Handlers["clientError"] = (error, socket) => this.#answerNonsense(client, error, socket);
+    return { request: serve(false), checkContinue: serve(true), clientError };
+  }
+
+  /** Nothing is known but that it was no request: the answer is written by hand. */
+  #answerNonsense(client: string, { code = "" }: NodeJS.ErrnoException, socket: Duplex): void {
+    if (!socket.writable || code === "ECONNRESET") {
+      socket.destroy();
+      return;
+    }
+    const refusal = new S3Error(UNREADABLE[code] ?? "BadRequest");
+    const requestId = this.#newId();
+    const [at, operation] = [this.#options.clock.now(), "Unknown"];
+    const { journal } = this.#options;
+    journal.record({
+      ...{ at, service: "s3", client, operation, method: "", path: "" },
+      ...{ status: refusal.status, decision: `${refusal.code}: ${code}`, requestId },
+    });
+    const body = refusal.document("", requestId, hostId(requestId));
+    const head = [
+      `HTTP/1.1 ${refusal.status} Bad Request`,
+      "Connection: close",
+      "Content-Type: application/xml",
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      `Date: ${new Date(at).toUTCString()}`,
+      "Server: AmazonS3",
+      `x-amz-request-id: ${requestId}`,
+      `x-amz-id-2: ${hostId(requestId)}`,
+    ];
+    socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
   }
 
   async #serve(client: string, asksFirst: boolean, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
@@ -73,16 +126,17 @@ export class S3Service {
     let answer: S3Answer;
     let decision = "ok";
     let continued = !asksFirst;
+    const goOn = () => {
+      if (!continued) outgoing.writeContinue();
+      continued = true;
+    };
     try {
       const target = targetOf(incoming);
       progress.operation = operationOf(target, incoming.headers["x-amz-copy-source"] !== undefined);
-      const claim = this.#authentication.claimOf(incoming);
-      progress.generation = this.#options.ledger.find(claim.accessKeyId)?.generation;
-      const authenticated = this.#authentication.authenticate(incoming, claim);
-      assertSize(incoming, authenticated);
-      if (asksFirst) outgoing.writeContinue();
-      continued = true;
-      answer = await this.#perform(target, incoming, authenticated, progress);
+      answer =
+        progress.operation === "PostObject"
+          ? await this.#post(target, incoming, progress, goOn)
+          : await this.#perform(target, incoming, progress, goOn);
     } catch (error) {
       if (incoming.destroyed && !incoming.complete) {
         this.#record(client, incoming, progress, 0, "the client went away");
@@ -97,18 +151,31 @@ export class S3Service {
     this.#write(incoming, outgoing, answer, { requestId: progress.requestId, continued });
   }
 
-  async #perform(
-    target: Target,
-    incoming: IncomingMessage,
-    authenticated: Authenticated,
-    { operation, at }: Progress,
-  ): Promise<S3Answer> {
-    const { region, createBuckets } = this.#options;
-    // The checksum of a completed upload is that of the object; the body is a list of its parts.
-    const payload = await readPayload(incoming, authenticated, operation !== "CompleteMultipartUpload");
-    const request = new S3Request(target, incoming.headers, payload);
-    const newId = () => `upload-${this.#newId()}`;
-    return perform(operation, request, { store: this.#store, region, createBuckets, now: at, newId });
+  #perform(target: Target, incoming: IncomingMessage, progress: Progress, goOn: () => void): Promise<S3Answer> {
+    const claim = this.#authentication.claimOf(incoming, target.query);
+    progress.generation = this.#options.ledger.find(claim.accessKeyId)?.generation;
+    const authenticated = this.#authentication.authenticate(incoming, claim);
+    assertSize(incoming, authenticated, this.#store.mostBodyBytes);
+    const headers = claim.presigned === undefined ? incoming.headers : effectiveHeaders(incoming.headers, target.query);
+    const body = new RequestBody(incoming, headers, authenticated, goOn);
+    return perform(progress.operation, new S3Request(target, headers, body), this.#world);
+  }
+
+  /** A form is signed by a field of its own, so it is authenticated on the way. */
+  async #post(target: Target, incoming: IncomingMessage, progress: Progress, goOn: () => void): Promise<S3Answer> {
+    const { bucket: name = "" } = target;
+    const bucket = this.#store.find(name) ?? (await missingBucket(name, this.#world));
+    goOn();
+    return postObject(incoming, {
+      store: this.#store,
+      bucket,
+      target,
+      authentication: this.#authentication,
+      now: this.#world.now,
+      signedBy: (accessKeyId) => {
+        progress.generation = this.#options.ledger.find(accessKeyId)?.generation;
+      },
+    });
   }
 
   #write(
@@ -130,15 +197,15 @@ export class S3Service {
       ...(typeof body === "string" && body !== "" ? { "content-type": "application/xml" } : {}),
       ...headers,
     };
-    if (status !== 204 && status !== 304) {
-      all["content-length"] =
-        answer.contentLength ?? (typeof body === "string" ? Buffer.byteLength(body) : body.length);
-    }
+    const size = typeof body === "string" ? Buffer.byteLength(body) : body.to - body.from;
+    if (status !== 204 && status !== 304) all["content-length"] = size;
     outgoing.writeHead(status, all);
     // The answer to a HEAD has the headers of a body, and none.
-    const told = incoming.method === "HEAD" ? "" : body;
-    if (isUnread) endPatiently(incoming, outgoing, told);
-    else outgoing.end(told);
+    const isTold = incoming.method !== "HEAD" && size > 0;
+    if (isUnread) endPatiently(incoming, outgoing, typeof body === "string" && isTold ? body : "");
+    else if (!isTold) outgoing.end();
+    else if (typeof body === "string") outgoing.end(body);
+    else sendContent(outgoing, body);
     // A small rest of the body is read, so that the next request can come; of a large one endPatiently sees the end.
     incoming.resume();
   }
@@ -165,6 +232,17 @@ export class S3Service {
     const seed = this.#options.seed.toString(36).slice(-4).padStart(4, "0");
     return `${seed}${this.#count.toString(36).padStart(12, "0")}`.toUpperCase();
   }
+}
+
+function sendContent(outgoing: ServerResponse, { content, from, to }: ContentRange): void {
+  const buffers = content.buffers(from, to);
+  if (buffers === undefined) {
+    // A client that leaves early ends the stream; a file that cannot be read cuts the connection.
+    pipeline(content.stream(from, to), outgoing, () => {});
+    return;
+  }
+  for (const buffer of buffers.slice(0, -1)) outgoing.write(buffer);
+  outgoing.end(buffers.at(-1));
 }
 
 function refused(refusal: S3Error, incoming: IncomingMessage, requestId: string): S3Answer {

@@ -25,6 +25,14 @@ const HEADER =
 /** @throws S3Error when there is no signature, or one of another form. */
 export function parseAuthorization(header: string | undefined): Authorization {
   if (header === undefined) throw new S3Error("AccessDenied", { reason: "not signed" });
+  if (/^AWS /.test(header)) {
+    throw new S3Error("InvalidRequest", {
+      message: "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
+    });
+  }
+  if (!/^AWS4-HMAC-SHA256(?: |$)/.test(header)) {
+    throw new S3Error("InvalidArgument", { message: "Unsupported Authorization Type", ArgumentName: "Authorization" });
+  }
   const parts = HEADER.exec(header);
   if (parts === null) throw new S3Error("AuthorizationHeaderMalformed");
   const [, accessKeyId = "", date = "", region = "", service = "", signedHeaders = "", signature = ""] = parts;
@@ -45,6 +53,8 @@ export interface SignedRequest {
   readonly timestamp: string;
   /** The value of `x-amz-content-sha256`. */
   readonly payloadHash: string;
+  /** A parameter of the query that is not signed, because it is the signature. */
+  readonly unsignedParameter?: string | undefined;
 }
 
 export interface SigningContext {
@@ -54,17 +64,21 @@ export interface SigningContext {
   readonly scope: string;
 }
 
-export function signatureOf(request: SignedRequest, signedHeaders: readonly string[], context: SigningContext): string {
+/** What was signed, the request's own words put in order: its hash is what the signature is made of. */
+export function canonicalRequest(request: SignedRequest, signedHeaders: readonly string[]): string {
   const [path = "", query = ""] = splitUrl(request.url);
   const headers = signedHeaders.map((name) => `${name}:${canonicalValue(request.headers, name)}\n`).join("");
-  const canonical = [
+  return [
     request.method,
     canonicalPath(path),
-    canonicalQuery(query),
+    canonicalQuery(query, request.unsignedParameter),
     headers,
     signedHeaders.join(";"),
     request.payloadHash,
   ].join("\n");
+}
+
+export function signatureOf(canonical: string, context: SigningContext): string {
   return sign("AWS4-HMAC-SHA256", context, sha256Hex(canonical));
 }
 
@@ -133,7 +147,7 @@ function canonicalPath(path: string): string {
         .join("/");
 }
 
-function canonicalQuery(query: string): string {
+function canonicalQuery(query: string, except: string | undefined): string {
   if (query === "") return "";
   return query
     .split("&")
@@ -143,6 +157,7 @@ function canonicalQuery(query: string): string {
       const [name, value] = mark < 0 ? [pair, ""] : [pair.slice(0, mark), pair.slice(mark + 1)];
       return [encode(decode(name)), encode(decode(value))] as const;
     })
+    .filter(([name]) => name !== except)
     .sort(([a, x], [b, y]) => (a < b ? -1 : a > b ? 1 : x < y ? -1 : x > y ? 1 : 0))
     .map(([name, value]) => `${name}=${value}`)
     .join("&");

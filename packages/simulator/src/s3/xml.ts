@@ -47,7 +47,7 @@ const parser = new XMLParser({
   parseTagValue: false,
   trimValues: false,
   htmlEntities: true,
-  isArray: (name) => name === "Part" || name === "Object",
+  isArray: (name) => name === "Part" || name === "Object" || name === "Tag",
 });
 
 /** The fields below the root element of that name; undefined when the text is something else. */
@@ -55,4 +55,13 @@ export function parseDocument(text: string, root: string): Readonly<Record<strin
   if (XMLValidator.validate(text) !== true) return undefined;
   const value: unknown = parser.parse(text)[root];
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
+}
+
+/** The elements of that name below another: none is an empty list. */
+export function list(parent: unknown, name: string): Readonly<Record<string, unknown>>[] {
+  if (typeof parent !== "object" || parent === null || !Object.hasOwn(parent, name)) return [];
+  const elements = (parent as Record<string, unknown>)[name];
+  return (Array.isArray(elements) ? elements : [elements]).map((element) =>
+    typeof element === "object" && element !== null ? (element as Record<string, unknown>) : {},
+  );
 }

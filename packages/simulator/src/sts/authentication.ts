@@ -9,7 +9,7 @@
 import { createHmac } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import type { IssuedCredential, Ledger } from "../ledger.js";
-import { isSameSignature, sha256Hex, signatureOf } from "../s3/signature.js";
+import { canonicalRequest, isSameSignature, sha256Hex, signatureOf } from "../s3/signature.js";
 import { StsError } from "./errors.js";
 
 export interface StsRequest {
@@ -140,7 +140,7 @@ export function authenticate(
   };
   const key = signingKey(credential.secretAccessKey, date, region, service);
   const scope = `${date}/${region}/${service}/aws4_request`;
-  const expected = signatureOf(signed, claim.signedHeaders, { key, timestamp, scope });
+  const expected = signatureOf(canonicalRequest(signed, claim.signedHeaders), { key, timestamp, scope });
   if (!isSameSignature(expected, claim.signature)) throw new StsError("SignatureDoesNotMatch", undefined, accessKeyId);
   return credential;
 }
