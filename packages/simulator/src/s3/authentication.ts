@@ -243,7 +243,7 @@ export function single(headers: IncomingHttpHeaders, name: string): string | und
 }
 
 /** Epoch milliseconds of `20261123T120000Z`; NaN for anything else. */
-export function instantOf(timestamp: string): number {
+function instantOf(timestamp: string): number {
   const parts = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z$/.exec(timestamp);
   if (parts === null) return Number.NaN;
   const [, year, month, day, hour, minute, second] = parts.map(Number);

@@ -234,7 +234,7 @@ function checksumValue(digest: Digest, stated: Checksum | undefined, wanted: Che
   return stated?.algorithm === wanted ? stated.value : digest.digest().toString("base64");
 }
 
-export function hasBody(headers: IncomingHttpHeaders): boolean {
+function hasBody(headers: IncomingHttpHeaders): boolean {
   return headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0";
 }
 

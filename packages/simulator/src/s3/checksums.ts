@@ -51,7 +51,7 @@ const DIGESTS: Readonly<Record<ChecksumAlgorithm, () => Digest>> = {
   SHA256: () => createHash("sha256"),
 };
 
-export const CHECKSUM_ALGORITHMS = Object.keys(DIGESTS) as ChecksumAlgorithm[];
+const CHECKSUM_ALGORITHMS = Object.keys(DIGESTS) as ChecksumAlgorithm[];
 
 const LENGTHS: Readonly<Record<ChecksumAlgorithm, number>> = {
   CRC32: 4,
@@ -111,7 +111,7 @@ export function checksumAlgorithm(name: string | undefined): ChecksumAlgorithm |
 }
 
 /** `x-amz-checksum-crc32` */
-export function checksumHeader(algorithm: ChecksumAlgorithm): string {
+function checksumHeader(algorithm: ChecksumAlgorithm): string {
   return `x-amz-checksum-${algorithm.toLowerCase()}`;
 }
 

@@ -137,7 +137,7 @@ function xor8(
 }
 
 /** Joins checks of one polynomial. */
-export class CrcJoiner {
+class CrcJoiner {
   readonly #width: number;
   readonly #polynomial: bigint;
   /** How a check changes when so many zero bytes follow: parts are mostly of one length. */

@@ -32,7 +32,7 @@ export async function putObject(request: S3Request, place: Place): Promise<S3Ans
 }
 
 /** Makes an object of what was received. */
-export async function storeReceived(
+async function storeReceived(
   request: S3Request,
   { bucket, key, now }: Place,
   { piece, etag, stated, checksum }: Received,

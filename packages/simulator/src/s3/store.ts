@@ -20,7 +20,7 @@ export interface Description {
   readonly tags: Tags;
 }
 
-export interface ObjectPart {
+interface ObjectPart {
   readonly number: number;
   readonly size: number;
   readonly checksum: Checksum | undefined;
