@@ -16,9 +16,9 @@ import {
   canonicalRequest,
   isSameSignature,
   parseAuthorization,
+  policySignature,
   type SigningContext,
   SigningKeys,
-  sign,
   signatureOf,
 } from "./signature.js";
 
@@ -126,8 +126,8 @@ export class Authentication {
     }
     this.#assertRegion(region, "AuthorizationQueryParametersError", "Error parsing the X-Amz-Credential parameter");
     const credential = this.#judge(accessKeyId, fields.get("x-amz-security-token"));
-    const context = this.#context(credential, field("x-amz-date"), date, region);
-    if (!isSameSignature(sign(policy, context), field("x-amz-signature"))) {
+    const { key } = this.#context(credential, field("x-amz-date"), date, region);
+    if (!isSameSignature(policySignature(policy, key), field("x-amz-signature"))) {
       throw new S3Error("SignatureDoesNotMatch", { AWSAccessKeyId: accessKeyId });
     }
     return credential;

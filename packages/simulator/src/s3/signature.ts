@@ -82,6 +82,11 @@ export function signatureOf(canonical: string, context: SigningContext): string 
   return sign("AWS4-HMAC-SHA256", context, sha256Hex(canonical));
 }
 
+/** Signs the policy of a form, which is the whole of what is signed. */
+export function policySignature(policy: string, key: Buffer): string {
+  return createHmac("sha256", key).update(policy).digest("hex");
+}
+
 /** Signs the last lines of any SigV4 string-to-sign: of a request, a chunk, a trailer. */
 export function sign(algorithm: string, { key, timestamp, scope }: SigningContext, ...lines: string[]): string {
   return createHmac("sha256", key)
