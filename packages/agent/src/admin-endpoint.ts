@@ -3,17 +3,18 @@
  *
  *     GET /healthz     200 while the process answers
  *     GET /readyz      200 with more than `readySeconds` of valid credentials, else 503; says whether the source fails
- *     GET /metrics     the page that was handed in
+ *     GET /metrics     the figures of docs/metrics.md, for Prometheus
  *     GET /v1/status   what `evertoken status` prints
  */
 
+import type { ExportedMetrics } from "@evertoken/telemetry/export";
 import { type Exchange, errorBody, JSON_TYPE, TEXT_TYPE } from "./exchange.js";
-import type { MetricsPage } from "./options.js";
 import type { AgentStatus } from "./status.js";
 
 export interface AdminEndpointOptions {
   readonly status: () => AgentStatus;
-  readonly metrics: MetricsPage | undefined;
+  /** The figures of now, for Prometheus. */
+  readonly scrape: ExportedMetrics["scrape"];
 }
 
 export class AdminEndpoint {
@@ -54,12 +55,7 @@ export class AdminEndpoint {
   }
 
   #answerMetrics(exchange: Exchange): void {
-    const { metrics } = this.#options;
-    if (metrics === undefined) {
-      exchange.answer(404, JSON_TYPE, errorBody("NotFound", "this agent was started without metrics"));
-      return;
-    }
-    metrics().then(
+    this.#options.scrape().then(
       ({ contentType, body }) => exchange.answer(200, contentType, body),
       () => exchange.answer(500, JSON_TYPE, errorBody("InternalError", "the metrics could not be collected")),
     );

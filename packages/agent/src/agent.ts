@@ -9,6 +9,8 @@ import { join } from "node:path";
 import { describeError, EvertokenError, InvalidInputError, Secret } from "@evertoken/core";
 import { type CredentialSource, createKeeper, fromDefaultChain, type Keeper } from "@evertoken/credentials";
 import { createImdsClient } from "@evertoken/imds";
+import { observe } from "@evertoken/telemetry";
+import { type ExportedMetrics, exportMetrics } from "@evertoken/telemetry/export";
 import { AdminEndpoint } from "./admin-endpoint.js";
 import { type AgentFile, writeAgentFile } from "./agent-file.js";
 import { fromAssumedRole } from "./assumed-role.js";
@@ -75,7 +77,8 @@ const TOLD_AGAIN_MS = 10 * 60_000;
  */
 export async function startAgent(options: AgentOptions = {}, sockets: HandedSockets = {}): Promise<Agent> {
   const settings = agentSettings(options);
-  const agent = new HostAgent(settings);
+  const metrics = await exportMetrics({ prometheus: {}, serviceName: "evertoken-agent" });
+  const agent = new HostAgent(settings, metrics);
   try {
     await agent.open(sockets);
     return agent;
@@ -93,13 +96,15 @@ class HostAgent implements Agent {
   readonly #gates = new Map<Via, Gate>();
   readonly #roles: ServedRole[] = [];
   readonly #closers: (() => void)[] = [];
+  readonly #metrics: ExportedMetrics;
   #settings: AgentSettings;
   #categories: Categories | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(settings: AgentSettings) {
+  constructor(settings: AgentSettings, metrics: ExportedMetrics) {
     const { clock, logLevel: level, logTo: destination } = settings;
     this.#settings = settings;
+    this.#metrics = metrics;
     this.#startedAt = clock.now();
     this.#log = new AgentLog({ clock, level, destination });
   }
@@ -234,6 +239,7 @@ class HostAgent implements Agent {
     const { clock, random, directory, tokenFileMode: mode, keepTokens: keep } = this.#settings;
     const keeper = createKeeper({ source, clock, random });
     this.#closers.push(() => keeper.close());
+    this.#closers.push(this.#observe(keeper, name));
     this.#tell(name, keeper);
     const issuer = new Issuer({ name, keeper, clock, random });
     this.#closers.push(() => issuer.close());
@@ -242,6 +248,11 @@ class HostAgent implements Agent {
     const role = { path, issuer, authorization };
     this.#roles.push(role);
     return { ...role, keeper };
+  }
+
+  #observe(target: Parameters<typeof observe>[0], name: string): () => void {
+    // The names of roles may be longer than those of what is observed.
+    return observe(target, { meterProvider: this.#metrics.meterProvider, name: name.slice(0, 40) });
   }
 
   /** Rotations, and the beginning and end of an outage. */
@@ -265,7 +276,7 @@ class HostAgent implements Agent {
   }
 
   async #listen(sockets: HandedSockets, sessionTokens: SessionTokens): Promise<void> {
-    const { host, port, imdsPort, adminHost, adminPort, socket, limits, clock, metadata, metrics } = this.#settings;
+    const { host, port, imdsPort, adminHost, adminPort, socket, limits, clock, metadata } = this.#settings;
     const wrongTokens = new RateLimit(clock, limits.wrongTokensPerMinute);
     const container = new ContainerEndpoint(this.#roles, wrongTokens, this.#onIssued);
     const handleContainer: Handler = (exchange) => container.handle(exchange);
@@ -277,6 +288,7 @@ class HostAgent implements Agent {
     if (imdsPort !== undefined || sockets.imds !== undefined) {
       const imds = this.#settings.imds ?? createImdsClient({ clock });
       if (this.#settings.imds === undefined) this.#closers.push(() => imds.close());
+      this.#closers.push(this.#observe(imds, "categories"));
       this.#categories = new Categories({ imds, clock, allowed: metadata });
       const endpoint = new ImdsEndpoint({
         issuer: this.#own.issuer,
@@ -287,7 +299,7 @@ class HostAgent implements Agent {
       });
       await this.#openGate("imds", sockets, { host, port: imdsPort ?? 0 }, (exchange) => endpoint.handle(exchange));
     }
-    const admin = new AdminEndpoint({ status: () => this.status(), metrics });
+    const admin = new AdminEndpoint({ status: () => this.status(), scrape: () => this.#metrics.scrape() });
     await this.#openGate("admin", sockets, { host: adminHost, port: adminPort }, (exchange) => admin.handle(exchange));
   }
 
@@ -338,6 +350,7 @@ class HostAgent implements Agent {
     const { drainMs } = this.#settings;
     await Promise.all([...this.#gates.values()].map((gate) => gate.drain(drainMs)));
     for (const close of this.#closers.reverse()) close();
+    await this.#metrics.close();
     this.#log.info("the agent has ended");
     await this.#log.flush();
   }

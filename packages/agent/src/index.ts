@@ -9,7 +9,7 @@ export {
   environmentFor,
   statusFrom,
 } from "./local-agent.js";
-export { type AgentConfig, type AgentOptions, defaultDirectory, type MetricsPage } from "./options.js";
+export { type AgentConfig, type AgentOptions, defaultDirectory } from "./options.js";
 export { FileNotPrivateError } from "./private-file.js";
 export { keepMemoryOutOfCoreDumps } from "./privileges.js";
 export { type AgentStatus, describeStatus, type HeldStatus } from "./status.js";

@@ -80,16 +80,11 @@ export interface AgentOptions extends AgentConfig {
   readonly source?: CredentialSource | undefined;
   /** What other categories are read from. Default: one of its own. One handed in stays open. */
   readonly imds?: ImdsClient | undefined;
-  /** The page of `/metrics`. Default: none. */
-  readonly metrics?: MetricsPage | undefined;
   /** Where log lines go. Default: standard output. */
   readonly logTo?: DestinationStream | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: Random | undefined;
 }
-
-/** Writes down all metrics of the process, in whatever format it says. */
-export type MetricsPage = () => Promise<{ readonly contentType: string; readonly body: string }>;
 
 interface Limits {
   readonly connections: number;
@@ -122,7 +117,6 @@ export interface AgentSettings {
   readonly user: string | undefined;
   readonly source: CredentialSource | undefined;
   readonly imds: ImdsClient | undefined;
-  readonly metrics: MetricsPage | undefined;
   readonly logTo: DestinationStream | undefined;
   readonly clock: Clock;
   readonly random: Random;
@@ -223,7 +217,6 @@ const schema = v.strictObject({
     ),
   ),
   imds: v.optional(v.custom<ImdsClient>(isObject, "must be an IMDS client")),
-  metrics: v.optional(v.custom<MetricsPage>((value) => typeof value === "function", "must be a function")),
   logTo: v.optional(v.custom<DestinationStream>(isObject, "must be a stream with a write method")),
   clock: v.optional(v.custom<Clock>(isObject, "must be a Clock")),
   random: v.optional(v.custom<Random>((value) => typeof value === "function", "must be a function")),
@@ -261,7 +254,6 @@ export function agentSettings(options: AgentOptions, where = "agent options"): A
     user: given.user,
     source: given.source,
     imds: given.imds,
-    metrics: given.metrics,
     logTo: given.logTo,
     clock: given.clock ?? systemClock,
     random: given.random ?? systemRandom,
