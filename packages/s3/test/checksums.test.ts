@@ -54,16 +54,6 @@ describe.each([
     });
   });
 
-  it.each([
-    ["large", Buffer.alloc(1024 * 1024, "large ")],
-    ["in memory that threads share", new Uint8Array(new SharedArrayBuffer(1024 * 1024)).fill(7)],
-  ])("carries what the SDK would when it is %s", async (_name, Body) => {
-    expect(await saidByBoth(upload({ Body }))).toMatchObject({
-      ...content,
-      "x-amz-checksum-crc32": expect.stringMatching(/^[\w+/]{6}==$/),
-    });
-  });
-
   it("carries none when it is only to where it must", async () => {
     expect(await saidByBoth(upload(), { requestChecksumCalculation: "WHEN_REQUIRED" })).toEqual(content);
   });

@@ -15,11 +15,10 @@ import { type Diversion, LaneCounts, type LaneStats } from "./diversion.js";
 import { Received } from "./handed-over.js";
 import { OPERATIONS } from "./operations.js";
 import { type Deserialize, deserializer } from "./output.js";
-import { payloadHashOf } from "./payload-hash.js";
 import { type Plan, planOf } from "./plan.js";
 import { type Reading, readInput } from "./reading.js";
 import { learnTemplate } from "./route.js";
-import { addChecksum, missingChecksum, type Occasion, signRequest, type Template } from "./signed-request.js";
+import { addChecksum, missingChecksum, signRequest, type Template } from "./signed-request.js";
 import { type Answer, sendOnWire } from "./wire.js";
 
 /** A client that can be asked to go either way. */
@@ -118,7 +117,6 @@ export class FastLane {
     if (typeof template === "string") return this.#divert(client, template, command, options);
     const algorithm = missingChecksum(plan, template, reading);
     if (algorithm === "unknown") return this.#divert(client, "value", command, options);
-    const hashing = payloadHashOf(reading.body);
     if (algorithm !== undefined) {
       const adding = addChecksum(plan, reading, algorithm);
       if (adding !== undefined) await adding;
@@ -130,21 +128,15 @@ export class FastLane {
       // The SDK lane asks the Keeper again, and gives its error the form that callers know.
       return this.#divert(client, "endpoint", command, options);
     }
-    const payloadHash = typeof hashing === "string" ? hashing : await hashing;
-    return this.#exchange(client, taken, template, { identity, payloadHash });
+    return this.#exchange(client, taken, template, identity);
   }
 
-  async #exchange(
-    client: LaneClient,
-    taken: Taken,
-    template: Template,
-    signing: Pick<Occasion, "identity" | "payloadHash">,
-  ): Promise<unknown> {
+  async #exchange(client: LaneClient, taken: Taken, template: Template, identity: Identity): Promise<unknown> {
     const { track, reading, command, options } = taken;
     const { plan } = track;
     const sentAt = this.#settings.clock.now();
     const now = sentAt + client.config.systemClockOffset;
-    const request = signRequest(plan, template, reading, { ...signing, now, invocationId: randomUUID() });
+    const request = signRequest(plan, template, reading, { identity, now, invocationId: randomUUID() });
     this.#counts.fast += 1;
     const handOver = (outcome: { answer: Answer } | { error: unknown }) => {
       this.#counts.handedOver += 1;

@@ -1,10 +1,11 @@
 /** A request, complete and signed, from what was read of the input and what is the same for all requests to a bucket. */
 
+import { hash } from "node:crypto";
 import type { Identity } from "@evertoken/credentials";
 import { type Algorithm, checksumOf, isAlgorithm } from "./checksum.js";
 import { type ComputedHeader, METADATA_PREFIX, type Plan } from "./plan.js";
 import { encode, type Reading } from "./reading.js";
-import type { Signer } from "./signature.js";
+import { EMPTY_SHA256, type Signer } from "./signature.js";
 
 /** What is the same for all requests of one operation to one bucket. */
 export interface Template {
@@ -31,8 +32,6 @@ export interface SignedRequest {
 /** What is another one each time. */
 export interface Occasion {
   readonly identity: Identity;
-  /** Of the body: `payload-hash.ts`. */
-  readonly payloadHash: string;
   /** Epoch milliseconds, by the service's clock. */
   readonly now: number;
   readonly invocationId: string;
@@ -90,10 +89,11 @@ export function signRequest(
   plan: Plan,
   { origin, pathBefore, signer }: Template,
   reading: Reading,
-  { identity, payloadHash, now, invocationId }: Occasion,
+  { identity, now, invocationId }: Occasion,
 ): SignedRequest {
   const { values, body } = reading;
   const { indexOf } = plan;
+  const payloadHash = body === undefined || body.byteLength === 0 ? EMPTY_SHA256 : hash("sha256", body, "hex");
   const date = signer.date(now);
   values[indexOf["amz-sdk-invocation-id"]] = invocationId;
   values[indexOf["x-amz-content-sha256"]] = payloadHash;
