@@ -4,13 +4,13 @@
  */
 
 import { createHash, createHmac } from "node:crypto";
-import { createServer, request as httpRequest, type IncomingHttpHeaders } from "node:http";
-import type { AddressInfo } from "node:net";
+import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
 import { VirtualClock } from "@evertoken/core";
 import { onTestFinished } from "vitest";
 import { Journal } from "../src/journal.js";
 import { type IssuedCredential, Ledger } from "../src/ledger.js";
+import { listen } from "../src/listener.js";
 import { S3Service } from "../src/s3/service.js";
 
 export const HOUR = 3_600_000;
@@ -19,7 +19,7 @@ export const MIB = 1 << 20;
 export const sha256 = (content: string | Buffer) => createHash("sha256").update(content).digest("hex");
 
 /** A service with one credential that lives for an hour, ended with the test. */
-export async function service(options: { createBuckets?: boolean } = {}) {
+export async function service(options: { createBuckets?: boolean; dataDir?: string; region?: string } = {}) {
   const clock = new VirtualClock();
   const ledger = new Ledger(1);
   const journal = new Journal();
@@ -29,17 +29,16 @@ export async function service(options: { createBuckets?: boolean } = {}) {
     journal,
     region: "us-east-1",
     seed: 1,
-    createBuckets: options.createBuckets ?? true,
+    createBuckets: true,
     maxSkewMs: () => 15 * 60_000,
+    ...options,
   });
-  const handlers = s3.handlers("tested");
-  const server = createServer(handlers.request).on("checkContinue", handlers.checkContinue);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => {
-    server.close();
-    server.closeAllConnections();
+  const listening = await listen(0, "S3", s3.handlers("tested"));
+  onTestFinished(async () => {
+    await listening.close();
+    s3.close();
   });
-  const { port } = server.address() as AddressInfo;
+  const port = Number(new URL(listening.url).port);
   const credential = ledger.issue("role", clock.now(), HOUR);
   return { clock, ledger, journal, credential, port, host: `127.0.0.1:${port}` };
 }

@@ -104,10 +104,10 @@ export class Authentication {
   }
 
   /**
-   * The sender of a form, by its policy: the base64 text that was signed.
+   * Judges the sender of a form by its policy: the base64 text that was signed.
    * @throws S3Error as `authenticate`.
    */
-  authenticateForm(fields: ReadonlyMap<string, string>, policy: string): IssuedCredential {
+  authenticateForm(fields: ReadonlyMap<string, string>, policy: string): void {
     const field = (name: string): string => {
       const value = fields.get(name);
       if (value === undefined) {
@@ -130,7 +130,6 @@ export class Authentication {
     if (!isSameSignature(policySignature(policy, key), field("x-amz-signature"))) {
       throw new S3Error("SignatureDoesNotMatch", { AWSAccessKeyId: accessKeyId });
     }
-    return credential;
   }
 
   #context({ accessKeyId, secretAccessKey }: IssuedCredential, timestamp: string, date: string, region: string) {

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { type Checksum, type ChecksumAlgorithm, checksumAlgorithm, checksumFields, newDigest } from "./checksums.js";
 import { assertCopyable, assertWritable } from "./conditions.js";
 import { Content, type Stage } from "./content.js";
-import { assertAcl, headersOf, tagsOf } from "./description.js";
+import { assertStorable, headersOf, tagsOf } from "./description.js";
 import { S3Error } from "./errors.js";
 import { encryption, find, type Place } from "./objects.js";
 import type { S3Answer, S3Request } from "./request.js";
@@ -14,11 +14,18 @@ import { document } from "./xml.js";
 
 const LARGEST_COPY_BYTES = 5 * (1 << 30);
 
+/** What a copy has of its own, whatever is said about the rest. */
+const NEVER_COPIED = ["x-amz-storage-class", "x-amz-website-redirect-location"] as const;
+
+/** Without one of these, or other metadata, nothing would change by copying an object onto itself. */
+const CHANGES_OF_ITSELF = [...NEVER_COPIED, "x-amz-server-side-encryption"] as const;
+
 export async function copyObject(request: S3Request, { store, bucket, key, now }: Place): Promise<S3Answer> {
   const source = copySource(request, store);
   assertWritable(request, bucket.get(key));
-  assertAcl(request);
-  const changed = directive(request, "x-amz-metadata-directive") || request.header("x-amz-storage-class") !== undefined;
+  assertStorable(request);
+  const changed =
+    directive(request, "metadata") || CHANGES_OF_ITSELF.some((name) => request.header(name) !== undefined);
   if (source === bucket.get(key) && !changed) throw new S3Error("InvalidRequest", { message: COPY_OF_ITSELF });
   const algorithm = checksumAlgorithm(request.header("x-amz-checksum-algorithm")) ?? source.checksum?.algorithm;
   source.content.retain();
@@ -50,21 +57,25 @@ export async function copyObject(request: S3Request, { store, bucket, key, now }
 }
 
 function copiedDescription(request: S3Request, source: StoredObject): Description {
-  const storageClass = request.header("x-amz-storage-class");
-  const kept = storageClass === undefined || storageClass === "STANDARD" ? {} : { "x-amz-storage-class": storageClass };
-  const { "x-amz-storage-class": _, ...sourceHeaders } = source.headers;
+  const own = headersOf(request);
+  const headers: Record<string, string> = { ...source.headers };
+  for (const name of NEVER_COPIED) {
+    delete headers[name];
+    if (own[name] !== undefined) headers[name] = own[name];
+  }
   return {
-    headers: directive(request, "x-amz-metadata-directive") ? headersOf(request) : { ...sourceHeaders, ...kept },
-    tags: directive(request, "x-amz-tagging-directive") ? tagsOf(request.header("x-amz-tagging")) : source.tags,
+    headers: directive(request, "metadata") ? own : headers,
+    tags: directive(request, "tagging") ? tagsOf(request.header("x-amz-tagging")) : source.tags,
   };
 }
 
 /** Whether what the copy has is replaced. */
-function directive(request: S3Request, name: string): boolean {
+function directive(request: S3Request, of: "metadata" | "tagging"): boolean {
+  const name = `x-amz-${of}-directive`;
   const value = request.header(name) ?? "COPY";
   if (value === "COPY" || value === "REPLACE") return value === "REPLACE";
   throw new S3Error("InvalidArgument", {
-    message: "Unknown metadata directive.",
+    message: `Unknown ${of} directive.`,
     ArgumentName: name,
     ArgumentValue: value,
   });

@@ -60,7 +60,7 @@ export function headersOf(request: S3Request): Record<string, string> {
 }
 
 /** @throws S3Error for what this simulator would otherwise have to pass over in silence. */
-function assertStorable(request: S3Request): void {
+export function assertStorable(request: S3Request): void {
   const storageClass = request.header("x-amz-storage-class");
   if (storageClass !== undefined && !STORAGE_CLASSES.test(storageClass)) {
     throw new S3Error("InvalidStorageClass", { StorageClassRequested: storageClass });
@@ -91,7 +91,17 @@ export function assertAcl(request: S3Request): void {
  */
 export function tagsOf(header: string | undefined): Tags {
   if (header === undefined) return {};
-  return checkedTags([...new URLSearchParams(header)]);
+  const pairs = [...new URLSearchParams(header)];
+  const isQuery = !/%(?![0-9a-f]{2})/i.test(header) && pairs.every(([name]) => name !== "");
+  if (!isQuery || new Set(pairs.map(([name]) => name)).size < pairs.length) {
+    throw new S3Error("InvalidArgument", {
+      message:
+        "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.",
+      ArgumentName: "x-amz-tagging",
+      ArgumentValue: header,
+    });
+  }
+  return checkedTags(pairs);
 }
 
 /** @throws S3Error for too many tags, or one that cannot be. */

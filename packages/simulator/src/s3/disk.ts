@@ -160,6 +160,11 @@ export class RecordFolder {
     await syncFolder(this.#path);
   }
 
+  /** At the start only: a leftover, which may go unnoticed once more. */
+  removeNow(name: string): void {
+    rmSync(join(this.#path, `${name}.json`), { force: true });
+  }
+
   /** Every record, and its name. What was being written when the process ended is removed. */
   readAll(): [name: string, fields: unknown][] {
     const records: [string, unknown][] = [];

@@ -8,7 +8,7 @@ import type { IncomingMessage } from "node:http";
 import type { Authentication } from "./authentication.js";
 import { RequestBody, receive } from "./body.js";
 import { assertKey } from "./buckets.js";
-import { checksumHeaders, DEFAULT_ALGORITHM, newDigest, statedChecksum } from "./checksums.js";
+import { checksumHeaders, DEFAULT_ALGORITHM, isBase64, newDigest, statedChecksum } from "./checksums.js";
 import { Content, type Stage } from "./content.js";
 import { describedBy } from "./description.js";
 import { S3Error } from "./errors.js";
@@ -26,7 +26,7 @@ export interface FormPlace {
   readonly target: Target;
   readonly authentication: Authentication;
   readonly now: () => number;
-  /** Told whose credentials signed the policy. */
+  /** Told whose credentials are said to have signed the policy. */
   readonly signedBy: (accessKeyId: string) => void;
 }
 
@@ -66,9 +66,17 @@ export async function postObject(incoming: IncomingMessage, place: FormPlace): P
     await receive(incoming, (chunk) => form.push(chunk));
     form.end();
     if (upload === undefined || stage === undefined) throw new S3Error("MalformedPOSTRequest");
-    const { policy, key, request, other } = upload;
+    const { policy, key, request, other, contentMd5 } = upload;
     if (size < policy.leastBytes) {
       throw new S3Error("EntityTooSmall", { ProposedSize: String(size), MinSizeAllowed: String(policy.leastBytes) });
+    }
+    const computed = md5.digest();
+    if (contentMd5 !== undefined && contentMd5 !== computed.toString("base64")) {
+      throw new S3Error("BadDigest", {
+        message: "The Content-MD5 you specified did not match what we received.",
+        ExpectedDigest: contentMd5,
+        CalculatedDigest: computed.toString("base64"),
+      });
     }
     if (other !== undefined && other.digest.digest().toString("base64") !== other.stated.value) {
       throw new S3Error("BadDigest", {
@@ -83,7 +91,7 @@ export async function postObject(incoming: IncomingMessage, place: FormPlace): P
     const object = {
       ...describedBy(request),
       content: new Content([await stage.finish()]),
-      etag: `"${md5.digest("hex")}"`,
+      etag: `"${computed.toString("hex")}"`,
       modifiedAt: now(),
       checksum: other?.stated ?? ofWhole,
       parts: undefined,
@@ -103,6 +111,7 @@ interface Upload {
   readonly fields: ReadonlyMap<string, string>;
   /** The fields in the place of headers. */
   readonly request: S3Request;
+  readonly contentMd5: string | undefined;
   readonly other:
     | { readonly stated: NonNullable<ReturnType<typeof statedChecksum>>; readonly digest: ReturnType<typeof newDigest> }
     | undefined;
@@ -118,8 +127,8 @@ function judged(
   const text = fields.get("policy");
   // A form without a policy is anonymous, and nothing here is open to everybody.
   if (text === undefined) throw new S3Error("AccessDenied", { reason: "a form without a policy" });
-  const { accessKeyId } = authentication.authenticateForm(fields, text);
-  signedBy(accessKeyId);
+  signedBy(fields.get("x-amz-credential")?.split("/")[0] ?? "");
+  authentication.authenticateForm(fields, text);
   const template = fields.get("key");
   if (template === undefined) {
     throw new S3Error("InvalidArgument", {
@@ -151,8 +160,11 @@ function judged(
   };
   const request = new S3Request(target, headers, new RequestBody(incoming, headers, authenticated, () => {}));
   describedBy(request);
+  const contentMd5 = request.header("content-md5");
+  if (contentMd5 !== undefined && !isBase64(contentMd5, 16))
+    throw new S3Error("InvalidDigest", { "Content-MD5": contentMd5 });
   const stated = statedChecksum(headers);
-  return { key, policy, fields, request, other: stated && { stated, digest: newDigest(stated.algorithm) } };
+  return { key, policy, fields, request, contentMd5, other: stated && { stated, digest: newDigest(stated.algorithm) } };
 }
 
 /** The bytes of a field as they would travel in a header. */

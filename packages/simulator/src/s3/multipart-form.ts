@@ -5,8 +5,8 @@
 
 import { S3Error } from "./errors.js";
 
-/** Of all fields before the file together. */
-const MOST_FIELD_BYTES = 20_480;
+/** Of everything before the file: fields, with their names. */
+const MOST_BYTES_BEFORE_FILE = 20_480;
 
 /** Heads of parts: names of fields and files. */
 const LONGEST_HEAD_BYTES = 4096;
@@ -25,7 +25,7 @@ export class MultipartForm {
   #state: "preamble" | "head" | "field" | "file" | "behind" = "preamble";
   #rest: Buffer = Buffer.alloc(0);
   #fieldName = "";
-  #fieldBytes = 0;
+  #bytesBeforeFile = 0;
 
   /**
    * @param onFile told when the fields are complete and the file begins.
@@ -115,6 +115,7 @@ export class MultipartForm {
     const head = this.#rest.toString("utf8", 0, end);
     const [, name] = /^content-disposition:\s*form-data;.*?\bname="([^"]*)"/im.exec(head) ?? [];
     if (name === undefined) throw new S3Error("MalformedPOSTRequest");
+    this.#count(end);
     this.#rest = this.#rest.subarray(end + 4);
     this.#fieldName = name.toLowerCase();
     if (this.#fieldName !== "file") {
@@ -129,13 +130,18 @@ export class MultipartForm {
 
   #field(): void {
     const at = this.#rest.indexOf(this.#delimiter);
-    if (this.#fieldBytes + (at < 0 ? this.#rest.length : at) > MOST_FIELD_BYTES) {
-      throw new S3Error("MaxPostPreDataLengthExceededError");
+    if (at < 0) {
+      if (this.#bytesBeforeFile + this.#rest.length > MOST_BYTES_BEFORE_FILE) throw tooMuchBeforeFile();
+      return;
     }
-    if (at < 0) return;
-    this.#fieldBytes += at;
+    this.#count(at);
     this.fields.set(this.#fieldName, this.#rest.toString("utf8", 0, at));
     this.#behindDelimiter(at);
+  }
+
+  #count(bytes: number): void {
+    this.#bytesBeforeFile += bytes;
+    if (this.#bytesBeforeFile > MOST_BYTES_BEFORE_FILE) throw tooMuchBeforeFile();
   }
 
   #file(): Promise<void> | undefined {
@@ -150,6 +156,10 @@ export class MultipartForm {
     } else this.#rest = this.#rest.subarray(safe);
     return data.length === 0 ? undefined : this.#onData(data);
   }
+}
+
+function tooMuchBeforeFile(): S3Error {
+  return new S3Error("MaxPostPreDataLengthExceededError");
 }
 
 function noFile(): S3Error {

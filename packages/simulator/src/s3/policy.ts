@@ -17,7 +17,7 @@ interface Condition {
   /** Lower-case name of a field. */
   readonly field: string;
   readonly value: string;
-  /** As it was written. */
+  /** For who is told that it does not hold. */
   readonly text: string;
 }
 
@@ -65,17 +65,22 @@ function conditionsOf(condition: unknown): Condition[] {
   if (Array.isArray(condition)) {
     const [kind, name, value] = condition.map(String);
     if ((kind === "eq" || kind === "starts-with") && name?.startsWith("$") && value !== undefined) {
-      return [{ kind, field: name.slice(1).toLowerCase(), value, text: JSON.stringify(condition) }];
+      return [{ kind, field: name.slice(1).toLowerCase(), value, text: written(kind, name, value) }];
     }
   } else if (typeof condition === "object" && condition !== null) {
     return Object.entries(condition).map(([name, value]) => ({
       kind: "eq",
       field: name.toLowerCase(),
       value: String(value),
-      text: JSON.stringify(["eq", `$${name}`, String(value)]),
+      text: written("eq", `$${name}`, String(value)),
     }));
   }
   throw invalid("Invalid Policy: Invalid Condition.");
+}
+
+/** As S3 repeats a condition, however it was given. */
+function written(...parts: string[]): string {
+  return `[${parts.map((part) => JSON.stringify(part)).join(", ")}]`;
 }
 
 function holds({ kind, field, value }: Condition, fields: ReadonlyMap<string, string>): boolean {

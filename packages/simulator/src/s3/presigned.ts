@@ -32,6 +32,8 @@ const AUTHENTICATING = new Set([
   "x-amz-signedheaders",
 ]);
 
+const CHECKSUM = /^x-amz-(?:checksum-|sdk-checksum-algorithm$)/;
+
 export function isPresigned(query: URLSearchParams): boolean {
   return query.has("X-Amz-Algorithm") || query.has(SIGNATURE_PARAMETER);
 }
@@ -97,12 +99,16 @@ function wrong(message: string): S3Error {
   return new S3Error("AuthorizationQueryParametersError", { message });
 }
 
-/** The headers of a presigned request: those that the signer has put into the address count like the others. */
+/**
+ * The headers of a presigned request: those that the signer has put into the address count like the others. But for
+ * checksums, which S3 passes over there: SDKs put that of an empty body into each address.
+ * @see https://github.com/aws/aws-sdk/issues/480
+ */
 export function effectiveHeaders(headers: IncomingHttpHeaders, query: URLSearchParams): IncomingHttpHeaders {
   const effective: IncomingHttpHeaders = {};
   for (const [name, value] of query) {
     const lower = name.toLowerCase();
-    if (lower.startsWith("x-amz-") && !AUTHENTICATING.has(lower)) effective[lower] = value;
+    if (lower.startsWith("x-amz-") && !AUTHENTICATING.has(lower) && !CHECKSUM.test(lower)) effective[lower] = value;
   }
   return Object.assign(effective, headers);
 }

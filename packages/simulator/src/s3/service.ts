@@ -49,6 +49,8 @@ interface Progress {
   readonly requestId: string;
   operation: string;
   generation: number | undefined;
+  /** What was answered in its middle, because what came was no request any more. */
+  nonsense: string | undefined;
 }
 
 /** Errors of Node.js's parser that S3 has a name for. */
@@ -62,6 +64,8 @@ export class S3Service {
   readonly #authentication: Authentication;
   readonly #store: Store;
   readonly #world: World;
+  /** Requests that are not answered yet. */
+  readonly #open = new WeakMap<Duplex, Progress>();
   #count = 0;
 
   /** @throws InvalidInputError when `dataDir` is no folder for this, or in use. */
@@ -88,20 +92,23 @@ export class S3Service {
     return { request: serve(false), checkContinue: serve(true), clientError };
   }
 
-  /** Nothing is known but that it was no request: the answer is written by hand. */
+  /** What came is no request, or no more of one: the answer is written by hand. */
   #answerNonsense(client: string, { code = "" }: NodeJS.ErrnoException, socket: Duplex): void {
-    if (!socket.writable || code === "ECONNRESET") {
+    const open = this.#open.get(socket);
+    if (!socket.writable || code === "ECONNRESET" || (open !== undefined && code === "HPE_INVALID_EOF_STATE")) {
       socket.destroy();
       return;
     }
     const refusal = new S3Error(UNREADABLE[code] ?? "BadRequest");
-    const requestId = this.#newId();
-    const [at, operation] = [this.#options.clock.now(), "Unknown"];
-    const { journal } = this.#options;
-    journal.record({
-      ...{ at, service: "s3", client, operation, method: "", path: "" },
-      ...{ status: refusal.status, decision: `${refusal.code}: ${code}`, requestId },
-    });
+    const { at, requestId } = open ?? { at: this.#options.clock.now(), requestId: this.#newId() };
+    const decision = `${refusal.code}: ${code}`;
+    if (open !== undefined) open.nonsense = decision;
+    else {
+      this.#options.journal.record({
+        ...{ at, service: "s3", client, operation: "Unknown", method: "", path: "" },
+        ...{ status: refusal.status, decision, requestId },
+      });
+    }
     const body = refusal.document("", requestId, hostId(requestId));
     const head = [
       `HTTP/1.1 ${refusal.status} Bad Request`,
@@ -122,7 +129,9 @@ export class S3Service {
       requestId: this.#newId(),
       operation: "Unknown",
       generation: undefined,
+      nonsense: undefined,
     };
+    this.#open.set(incoming.socket, progress);
     let answer: S3Answer;
     let decision = "ok";
     let continued = !asksFirst;
@@ -139,7 +148,8 @@ export class S3Service {
           : await this.#perform(target, incoming, progress, goOn);
     } catch (error) {
       if (incoming.destroyed && !incoming.complete) {
-        this.#record(client, incoming, progress, 0, "the client went away");
+        const { nonsense } = progress;
+        this.#record(client, incoming, progress, nonsense === undefined ? 0 : 400, nonsense ?? "the client went away");
         outgoing.destroy();
         return;
       }
@@ -212,6 +222,7 @@ export class S3Service {
 
   #record(client: string, incoming: IncomingMessage, progress: Progress, status: number, decision: string): void {
     const { at, operation, requestId, generation } = progress;
+    this.#open.delete(incoming.socket);
     this.#options.journal.record({
       at,
       service: "s3",

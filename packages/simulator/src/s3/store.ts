@@ -180,7 +180,12 @@ export class Bucket {
     for (const [name, fields] of records) {
       const upload = this.#uploads.get(name.split(".")[0] ?? "");
       const { number, pieces, ...part } = fields as PartRecord;
-      if (!name.includes(".") || upload === undefined) continue;
+      if (!name.includes(".")) continue;
+      if (upload === undefined) {
+        // Of an upload that was being ended; another one may get its id.
+        this.#folders.uploads.removeNow(name);
+        continue;
+      }
       upload.parts.set(number, { ...part, content: contentOf(folder, pieces), checksum: part.checksum });
     }
   }

@@ -65,14 +65,15 @@ export function listUploads(request: S3Request, bucket: Bucket): S3Answer {
     else prefixes.push(common);
   }
   const last = uploads.at(-1);
+  const next = later(last?.key, prefixes.at(-1));
   return {
     status: 200,
     body: document("ListMultipartUploadsResult", {
       Bucket: bucket.name,
       KeyMarker: encoded(keyMarker),
       UploadIdMarker: idMarker,
-      NextKeyMarker: isTruncated ? encoded(later(last?.key, prefixes.at(-1))) : "",
-      NextUploadIdMarker: isTruncated ? (last?.id ?? "") : "",
+      NextKeyMarker: isTruncated ? encoded(next) : "",
+      NextUploadIdMarker: isTruncated && last?.key === next ? last.id : "",
       Prefix: encoded(prefix),
       Delimiter: delimiter === "" ? undefined : encoded(delimiter),
       EncodingType: request.param("encoding-type"),

@@ -52,8 +52,15 @@ const parser = new XMLParser({
 
 /** The fields below the root element of that name; undefined when the text is something else. */
 export function parseDocument(text: string, root: string): Readonly<Record<string, unknown>> | undefined {
-  if (XMLValidator.validate(text) !== true) return undefined;
-  const value: unknown = parser.parse(text)[root];
+  // Nothing that S3 takes has a document type, which could make much of little.
+  if (XMLValidator.validate(text) !== true || /<!DOCTYPE/i.test(text)) return undefined;
+  let value: unknown;
+  try {
+    value = parser.parse(text)[root];
+  } catch {
+    // Names that the parser refuses: `__proto__`.
+    return undefined;
+  }
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
 }
 
