@@ -30,6 +30,12 @@ addCredentialProcessCommand(program, exit);
 addStatusCommand(program, exit);
 addSimulateCommand(program, exit);
 
+// Nobody reads it any more, as with `| head`: whatever more there is to do would be for nobody.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
+});
+
 try {
   await program.parseAsync();
 } catch (error) {
