@@ -73,7 +73,7 @@ async function play(name: string, make: Make): Promise<Verdict> {
   onTestFinished(followClock(clock));
   const simulator = await startSimulator({ scenario: name, clock });
   onTestFinished(() => simulator.close());
-  vi.stubEnv("AWS_EC2_METADATA_SERVICE_ENDPOINT", simulator.imdsUrl);
+  for (const [variable, value] of Object.entries(simulator.environment())) vi.stubEnv(variable, value);
   onTestFinished(() => void vi.unstubAllEnvs());
   if (name === "hop-limit") {
     vi.stubEnv("AWS_METADATA_SERVICE_TIMEOUT", String(LOSS_MS / 1000));

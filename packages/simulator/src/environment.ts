@@ -4,8 +4,8 @@ import { check } from "@evertoken/core";
 import * as v from "valibot";
 import type { IdentityTokens } from "./container/identity-token.js";
 import type { ContainerService } from "./container/service.js";
+import type { Endpoints } from "./endpoints.js";
 import type { IssuedCredential } from "./ledger.js";
-import type { Endpoints } from "./simulator.js";
 
 const WAYS = ["imds", "imds-ipv6", "ecs", "eks", "container", "web-identity", "user"] as const;
 
@@ -17,17 +17,16 @@ const WAYS = ["imds", "imds-ipv6", "ecs", "eks", "container", "web-identity", "u
 export type Via = (typeof WAYS)[number];
 
 export interface EnvironmentOptions {
-  /** Default `imds`. */
+  /** Default: what the scenario says that is being played, or `imds`. */
   readonly via?: Via | undefined;
   /** Whose endpoints. Default: the first ones. */
   readonly client?: string | undefined;
 }
 
+export const via = v.picklist(WAYS, (issue) => `is ${String(issue.received)}: expected one of ${WAYS.join(", ")}`);
+
 const schema = v.strictObject({
-  via: v.optional(
-    v.picklist(WAYS, (issue) => `is ${String(issue.received)}: expected one of ${WAYS.join(", ")}`),
-    "imds",
-  ),
+  via: v.optional(via),
   client: v.optional(v.string("must be text")),
 });
 

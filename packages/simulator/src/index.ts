@@ -1,3 +1,4 @@
+export type { Endpoints } from "./endpoints.js";
 export type { EnvironmentOptions, Via } from "./environment.js";
 export type { ActiveFault, FaultEvents } from "./faults/board.js";
 export type { FaultDescription, FaultOptions, FaultSelector } from "./faults/fault.js";
@@ -19,5 +20,5 @@ export type { ScenarioRun, Verdict } from "./scenario/run.js";
 export { parseScenario, type Scenario } from "./scenario/scenario.js";
 export { loadScenario, shippedScenarios } from "./scenario/shipped.js";
 export type { Service } from "./services.js";
-export { type Endpoints, type Simulator, startSimulator } from "./simulator.js";
+export { type Simulator, startSimulator } from "./simulator.js";
 export { followClock } from "./virtual-date.js";

@@ -7,14 +7,14 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { createEvents, type EventSource } from "@evertoken/core";
 import type { JournalEvent } from "./journal/events.js";
 import { Ring } from "./journal/ring.js";
-import type { PlayedService } from "./services.js";
+import type { Service } from "./services.js";
 
 export interface JournalEntry {
   /** Counts up from 1, over all services. */
   readonly number: number;
   /** When the request arrived, by the simulator's clock, in epoch milliseconds. */
   readonly at: number;
-  readonly service: PlayedService;
+  readonly service: Service;
   /** Who asked: the label of the endpoint that was used. */
   readonly client: string;
   /** What was asked, in the service's words: `token`, `role-list`, `credentials`, `PutObject`, … */
@@ -37,6 +37,9 @@ type Note = Pick<JournalEntry, "at" | "faults">;
 
 /** Query parameters that are secrets, or signed with one. */
 const SECRET_PARAMETERS = /([?&](?:X-Amz-(?:Security-Token|Signature|Credential)|WebIdentityToken)=)[^&]*/gi;
+
+/** The path under which ECS has the credentials of a task: who knows it gets them. */
+const SECRET_PATH = /^(\/v2\/credentials\/).*/;
 
 export interface JournalCount {
   requests: number;
@@ -67,7 +70,8 @@ export class Journal implements EventSource<JournalEvents> {
 
   record(entry: Omit<JournalEntry, "number">): void {
     this.#number += 1;
-    const path = entry.path.replace(SECRET_PARAMETERS, "$1(not shown)");
+    const shown = entry.path.replace(SECRET_PARAMETERS, "$1(not shown)");
+    const path = entry.service === "container" ? shown.replace(SECRET_PATH, "$1(not shown)") : shown;
     const numbered = Object.freeze({ number: this.#number, ...entry, path, ...this.#notes.getStore() });
     this.#entries.add(numbered);
     const key = `${entry.service}/${entry.client}`;

@@ -1,16 +1,13 @@
-/** The services that this simulator plays. */
+/** The services that this simulator plays: a new one is named here, described in `gate/asked.ts`, and has all faults of the wire. */
 
-/** Those that faults strike: a new one is named here, described in `gate/asked.ts`, and has all faults of the wire. */
-export const SERVICES = ["imds", "s3"] as const;
+export const SERVICES = ["imds", "container", "sts", "s3"] as const;
 
 export type Service = (typeof SERVICES)[number];
 
-export type PlayedService = Service | "container" | "sts";
-
 /** As people write them. */
-export const SERVICE_NAMES: Readonly<Record<PlayedService, string>> = {
+export const SERVICE_NAMES: Readonly<Record<Service, string>> = {
   imds: "IMDS",
-  s3: "S3",
-  container: "container credentials",
+  container: "the container endpoint",
   sts: "STS",
+  s3: "S3",
 };

@@ -37,6 +37,7 @@ interface Outcome {
   readonly generation?: number;
 }
 
+const TASKS = "/v2/credentials";
 const PODS = "/v1/credentials";
 const OTHERS = "/credentials";
 
@@ -51,7 +52,7 @@ export class ContainerService {
 
   constructor(options: ContainerServiceOptions) {
     this.#options = options;
-    this.relativeUri = `/v2/credentials/${seededUuid(options.seed, "task-credentials")}`;
+    this.relativeUri = `${TASKS}/${seededUuid(options.seed, "task-credentials")}`;
     this.fixedToken = seededBytes(options.seed, "container-token", 24).toString("base64url");
   }
 
@@ -74,8 +75,7 @@ export class ContainerService {
       client,
       operation,
       method,
-      // The path of ECS is a secret: who knows it gets credentials.
-      path: path.startsWith("/v2/credentials/") ? "/v2/credentials/(not shown)" : path,
+      path,
       status,
       decision,
       ...(generation === undefined ? {} : { generation }),
@@ -90,7 +90,7 @@ export class ContainerService {
   }
 
   #answer(method: string, path: string, authorization: string | undefined): Outcome {
-    const operation = path === PODS ? "pod-credentials" : path === OTHERS ? "credentials" : "task-credentials";
+    const operation = operationOf(path);
     if (method !== "GET") return refused(operation, 405, "method not allowed");
     if (path === PODS) return this.#forPod(authorization);
     if (path === OTHERS) {
@@ -100,8 +100,8 @@ export class ContainerService {
     if (path === this.relativeUri) {
       return this.#credentials(operation, { RoleArn: this.#options.roleArn() });
     }
-    if (!path.startsWith("/v2/credentials")) return refused("unknown", 404, "no such path");
-    const isWithout = path.replace(/\/$/, "") === "/v2/credentials";
+    if (operation === "unknown") return refused(operation, 404, "no such path");
+    const isWithout = path.replace(/\/$/, "") === TASKS;
     return isWithout
       ? taskRefused("NoIdInRequest", "CredentialsV2Request: No Credential ID in the request")
       : taskRefused("InvalidIdInRequest", "CredentialsV2Request: Credentials not found");
@@ -131,6 +131,13 @@ export class ContainerService {
   }
 }
 
+/** What is asked for, in a word: for the journal. */
+export function operationOf(path: string): string {
+  if (path === PODS) return "pod-credentials";
+  if (path === OTHERS) return "credentials";
+  return path.startsWith(TASKS) ? "task-credentials" : "unknown";
+}
+
 /** As the Pod Identity agent says no: a line of text. */
 function refused(operation: string, status: number, decision: string): Outcome {
   return { operation, status, decision, body: `${decision}\n`, contentType: "text/plain; charset=utf-8" };
@@ -138,6 +145,9 @@ function refused(operation: string, status: number, decision: string): Outcome {
 
 /** As the ECS agent says no. */
 function taskRefused(code: string, message: string): Outcome {
-  const body = JSON.stringify({ code, message, HTTPErrorCode: 400 });
-  return { operation: "task-credentials", status: 400, decision: code, body };
+  return { operation: "task-credentials", status: 400, decision: code, body: taskError(code, message, 400) };
+}
+
+export function taskError(code: string, message: string, status: number): string {
+  return JSON.stringify({ code, message, HTTPErrorCode: status });
 }

@@ -97,13 +97,19 @@ export class FaultBoard implements EventSource<FaultEvents> {
     return [...this.#running];
   }
 
-  /** The faults that strike a request, in the order of their begins. A counted one is used up by this. */
-  strikes(service: Service, describe: () => Asked): Strike[] {
+  /** Whether any fault could strike a request to this service now. */
+  mayStrike(service: Service): boolean {
     this.catchUp();
-    const candidates = this.#running.filter(({ name }) => FAULTS[name].services?.includes(service));
-    if (candidates.length === 0) return [];
-    const asked = describe();
-    return candidates.filter((fault) => this.#strikes(fault, asked)).map(({ name, act }) => ({ ...act, name }));
+    return this.#running.some(({ name }) => FAULTS[name].services?.includes(service));
+  }
+
+  /** The faults that strike a request, in the order of their begins. A counted one is used up by this. */
+  strikes(asked: Asked): Strike[] {
+    this.catchUp();
+    return this.#running
+      .filter(({ name }) => FAULTS[name].services?.includes(asked.service))
+      .filter((fault) => this.#strikes(fault, asked))
+      .map(({ name, act }) => ({ ...act, name }));
   }
 
   on<K extends keyof FaultEvents>(event: K, listener: (carried: FaultEvents[K]) => void): () => void {

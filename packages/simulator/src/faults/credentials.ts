@@ -7,22 +7,17 @@ import type { Clock } from "@evertoken/core";
 import { type Answer, withBody } from "../gate/answer.js";
 import type { Asked } from "../gate/asked.js";
 import type { IssuedCredential } from "../ledger.js";
+import { type CredentialDocument, documentIn, withDocument } from "./credential-document.js";
 import type { Fault, FaultTools } from "./fault.js";
 import { s3Refusal } from "./s3-refusal.js";
 
-const SOURCES = ["imds"] as const;
+/** Whoever hands out credentials. */
+const SOURCES = ["imds", "container", "sts"] as const;
+const IMDS = ["imds"] as const;
 const S3 = ["s3"] as const;
 
-/** The document in which IMDS and container endpoints hand out credentials. */
-type CredentialDocument = Readonly<Record<string, unknown>> & { readonly AccessKeyId: string };
-
-const asksForCredentials = ({ operation }: Asked) => /(?:^|-)credentials$/.test(operation);
-
-function documentIn({ status, body }: Answer): CredentialDocument | undefined {
-  if (status !== 200 || body[0] !== 0x7b) return undefined;
-  const document = JSON.parse(body.toString());
-  return typeof document.AccessKeyId === "string" ? document : undefined;
-}
+const asksForCredentials = ({ operation }: Asked) =>
+  /(?:^|-)credentials$|^AssumeRole|^GetSessionToken$/.test(operation);
 
 /** A fault that changes the document, and leaves every other answer alone. */
 function rewriting(change: (document: CredentialDocument, asked: Asked) => object) {
@@ -30,7 +25,7 @@ function rewriting(change: (document: CredentialDocument, asked: Asked) => objec
     concerns: asksForCredentials,
     rewrite(answer: Answer, asked: Asked): Answer {
       const document = documentIn(answer);
-      return document === undefined ? answer : withBody(answer, JSON.stringify(change(document, asked), null, 2));
+      return document === undefined ? answer : withDocument(answer, change(document, asked));
     },
   };
 }
@@ -41,7 +36,7 @@ const printed = (epochMs: number) => new Date(epochMs).toISOString().replace(/\.
 function replaced(document: CredentialDocument, credential: IssuedCredential): object {
   return {
     ...document,
-    LastUpdated: printed(credential.issuedAt),
+    ...(!("LastUpdated" in document) ? {} : { LastUpdated: printed(credential.issuedAt) }),
     AccessKeyId: credential.accessKeyId,
     SecretAccessKey: credential.secretAccessKey,
     Token: credential.sessionToken,
@@ -58,10 +53,11 @@ function handingOut(
   const byRole = new Map<string, IssuedCredential>();
   return rewriting((document, asked) => {
     const now = clock.now();
-    const roleName = ledger.find(document.AccessKeyId)?.roleName ?? "";
+    const { roleName = "", caller } = ledger.find(document.AccessKeyId) ?? {};
     const held = byRole.get(roleName);
     const { issuedAt, lifetimeMs } = make(now);
-    const credential = held === undefined || isOver(held, now) ? ledger.issue(roleName, issuedAt, lifetimeMs) : held;
+    const credential =
+      held === undefined || isOver(held, now) ? ledger.issue(roleName, issuedAt, lifetimeMs, caller) : held;
     byRole.set(roleName, credential);
     handedOut(credential.generation, asked);
     return replaced(document, credential);
@@ -96,7 +92,7 @@ const ageOf = (credential: IssuedCredential | undefined, clock: Clock) =>
 export const CREDENTIAL_FAULTS = {
   "credentials-revoked": {
     kind: "instant",
-    does: "S3 refuses all credentials issued so far as expired; IMDS has others at once.",
+    does: "S3 refuses all credentials issued so far as expired; their sources have others at once.",
     act: (_, { world }) => ({ began: (at) => world.revokeCredentials(at) }),
   },
   "credentials-end-early": {
@@ -124,7 +120,7 @@ export const CREDENTIAL_FAULTS = {
   },
   "credentials-stuck": {
     kind: "period",
-    does: "IMDS goes on handing out the same credentials: no rotation.",
+    does: "IMDS and the container endpoint go on handing out the same credentials: no rotation.",
     act: (_, { world }) => ({
       began: (at) => world.holdRotation(at),
       ended: (at) => world.releaseRotation(at),
@@ -176,9 +172,9 @@ export const CREDENTIAL_FAULTS = {
   },
   "credentials-code": {
     kind: "period",
-    services: SOURCES,
+    services: IMDS,
     options: ["code"],
-    does: "Credential documents say `code` (default Failed) where `Success` should stand, and have no credentials.",
+    does: "IMDS's credential documents say `code` (default Failed) where `Success` should stand, and have no credentials.",
     act: ({ code = "Failed" }) =>
       rewriting(({ LastUpdated }) => ({ Code: code, LastUpdated, Message: "The role could not be assumed." })),
   },
@@ -203,7 +199,7 @@ export const CREDENTIAL_FAULTS = {
   "credentials-malformed": {
     kind: "period",
     services: SOURCES,
-    does: "Credential documents end in their middle, though they say they are complete: no JSON.",
+    does: "Credential documents end in their middle, though they say they are complete: no JSON, no XML.",
     act: () => ({
       concerns: asksForCredentials,
       rewrite: (answer) => withBody(answer, answer.body.subarray(0, answer.body.length / 2)),

@@ -1,8 +1,10 @@
 /** Faults of the wire: what can happen to any service, because they are all HTTP. Each service has all of them, under its name. */
 
 import type { Random } from "@evertoken/core";
+import { taskError } from "../container/service.js";
 import { type Answer, withBody } from "../gate/answer.js";
 import { SERVICE_NAMES, SERVICES, type Service } from "../services.js";
+import { errorDocument } from "../sts/errors.js";
 import type { Fault } from "./fault.js";
 import { s3Refusal } from "./s3-refusal.js";
 
@@ -77,8 +79,12 @@ type WireFaultName = `${Service}-${keyof typeof WIRE}`;
 export const WIRE_FAULTS = Object.fromEntries(
   SERVICES.flatMap((service) =>
     Object.entries(WIRE as Record<string, WireFault>).map(([name, of]): [string, Fault] => {
-      const { ofPorts, ...fault } = of(service, SERVICE_NAMES[service]);
-      return [`${service}-${name}`, { ...fault, kind: "period", ...(ofPorts ? {} : { services: [service] }) }];
+      const { ofPorts, does, ...fault } = of(service, SERVICE_NAMES[service]);
+      const sentence = does.charAt(0).toUpperCase() + does.slice(1);
+      return [
+        `${service}-${name}`,
+        { ...fault, does: sentence, kind: "period", ...(ofPorts ? {} : { services: [service] }) },
+      ];
     }),
   ),
 ) as Readonly<Record<WireFaultName, Fault>>;
@@ -89,10 +95,28 @@ const PROXY_PAGE =
   "<html><head><title>Sign in</title></head><body><h1>Please sign in to the network</h1></body></html>\n";
 
 function failure(service: Service, status: number, retryAfterSeconds: number | undefined): Answer {
-  const code = status === 503 ? "ServiceUnavailable" : "InternalError";
-  const answer = service === "s3" ? s3Refusal(code, { status }) : withBody({ ...OK, status }, "");
+  const answer = FAILURE[service](status);
   if (retryAfterSeconds === undefined) return answer;
   return { ...answer, headers: { ...answer.headers, "retry-after": String(retryAfterSeconds) } };
+}
+
+/** A failure in the words of each service, as far as it has any. */
+const FAILURE: Readonly<Record<Service, (status: number) => Answer>> = {
+  imds: (status) => withBody({ ...OK, status }, ""),
+  container: (status) =>
+    withBody({ ...OK, status }, taskError(codeOf(status), textOf(status), status), "application/json"),
+  sts: (status) =>
+    withBody({ ...OK, status }, errorDocument({ code: codeOf(status), message: textOf(status), status }), "text/xml"),
+  s3: (status) => s3Refusal(status === 503 ? "ServiceUnavailable" : "InternalError", { status }),
+};
+
+function codeOf(status: number): string {
+  if (status === 429) return "Throttling";
+  return status === 503 ? "ServiceUnavailable" : "InternalFailure";
+}
+
+function textOf(status: number): string {
+  return status === 429 ? "Rate exceeded" : "The request failed: a fault was injected.";
 }
 
 /** How far, in standard deviations, one in a hundred is above the middle. */

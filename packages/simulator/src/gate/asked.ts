@@ -1,6 +1,7 @@
-/** What a request asks, in the words by which faults are aimed and the journal is read: from its head alone. */
+/** What a request asks, in the words by which faults are aimed and the journal is read: from its head, and for STS from its form. */
 
 import type { IncomingMessage } from "node:http";
+import { operationOf as containerOperationOf } from "../container/service.js";
 import { operationOf as imdsOperationOf } from "../imds-service.js";
 import { operationOf as s3OperationOf } from "../s3/operations.js";
 import { targetOf } from "../s3/request.js";
@@ -23,8 +24,14 @@ export interface Asked {
 
 type Described = Pick<Asked, "operation" | "key" | "category">;
 
-const DESCRIBE: Readonly<Record<Service, (incoming: IncomingMessage, path: string) => Described>> = {
+const DESCRIBE: Readonly<Record<Service, (incoming: IncomingMessage, path: string, form: string) => Described>> = {
   imds: (_, path) => ({ operation: imdsOperationOf(path), category: path.replace(/^\/[^/]*\/?/, ""), key: "" }),
+  container: (_, path) => ({ operation: containerOperationOf(path), category: path.slice(1), key: "" }),
+  sts: ({ url = "" }, path, form) => ({
+    operation: new URLSearchParams(form || url.slice(path.length)).get("Action") ?? "Unknown",
+    category: path.slice(1),
+    key: "",
+  }),
   s3(incoming, path) {
     const category = path.slice(1);
     try {
@@ -41,7 +48,8 @@ const DESCRIBE: Readonly<Record<Service, (incoming: IncomingMessage, path: strin
 /** The claim stands in the header of a signed request, or in the address of a presigned one. */
 const CLAIM = /Credential=([A-Z0-9]+)(?:\/|%2F)/i;
 
-export function askedOf(service: Service, client: string, incoming: IncomingMessage): Asked {
+/** @param form the body, of a service whose requests are forms. */
+export function askedOf(service: Service, client: string, incoming: IncomingMessage, form = ""): Asked {
   const { method = "", url = "" } = incoming;
   const [path = ""] = url.split("?", 1);
   const accessKeyId = CLAIM.exec(incoming.headers.authorization ?? url)?.[1];
@@ -49,7 +57,7 @@ export function askedOf(service: Service, client: string, incoming: IncomingMess
     service,
     client,
     method,
-    ...DESCRIBE[service](incoming, path),
+    ...DESCRIBE[service](incoming, path, form),
     ...(accessKeyId === undefined ? {} : { accessKeyId }),
   };
 }

@@ -17,6 +17,7 @@ import { type Asked, askedOf } from "./asked.js";
 import { CapturedResponse } from "./captured-response.js";
 import { deliver } from "./deliver.js";
 import { addressed } from "./identifiers.js";
+import { readAhead } from "./read-ahead.js";
 
 export interface GateOptions {
   readonly clock: Clock;
@@ -64,20 +65,24 @@ export class Gate {
 
   #gated(service: Service, client: string, listener: RequestListener, asksFirst: boolean): RequestListener {
     return (incoming, outgoing) => {
-      let asked: Asked | undefined;
-      const describe = () => {
-        asked = askedOf(service, client, incoming);
-        return asked;
-      };
-      const strikes = this.#options.faults().strikes(service, describe);
-      if (strikes.length === 0 || asked === undefined) {
+      if (!this.#options.faults().mayStrike(service)) {
         listener(incoming, outgoing);
         return;
       }
       const at = this.#options.clock.now();
-      const passing = { asked, at, strikes, incoming, outgoing, asksFirst, listener };
-      // A caller that is gone, or a simulator that ends: nobody is left to be told.
-      this.#pass(passing).catch(() => outgoing.destroy());
+      const met = (form: string) => {
+        const asked = askedOf(service, client, incoming, form);
+        const strikes = this.#options.faults().strikes(asked);
+        if (strikes.length === 0) listener(incoming, outgoing);
+        // A caller that is gone, or a simulator that ends: nobody is left to be told.
+        else {
+          const passing = { asked, at, strikes, incoming, outgoing, asksFirst, listener };
+          this.#pass(passing).catch(() => outgoing.destroy());
+        }
+      };
+      // What is asked of STS stands in the body.
+      if (service === "sts") void readAhead(incoming).then(met);
+      else met("");
     };
   }
 

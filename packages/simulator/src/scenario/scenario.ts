@@ -6,6 +6,7 @@
 import { InvalidInputError, type Problem } from "@evertoken/core";
 import * as v from "valibot";
 import { LineCounter, parseDocument } from "yaml";
+import { type Via, via } from "../environment.js";
 import { type FaultPeriod, faultPeriod } from "../faults/options.js";
 import { duration } from "./durations.js";
 import { type Expectation, expectation } from "./expectations.js";
@@ -30,6 +31,8 @@ export interface Scenario {
     readonly seed?: number | undefined;
     readonly speed?: number | undefined;
   };
+  /** By which way its clients come to credentials. Default `imds`. */
+  readonly via?: Via | undefined;
   readonly faults: readonly FaultPeriod[];
   readonly clock: readonly ClockChange[];
   readonly expect: readonly Expectation[];
@@ -106,6 +109,7 @@ const schema = v.pipe(
     about: text,
     failedBy: v.optional(v.array(v.strictObject({ sdk: text, versions: text, source: text })), []),
     lasts: duration,
+    via: v.optional(via),
     simulator: v.optional(
       v.strictObject({
         credentialLifetime: v.optional(duration),

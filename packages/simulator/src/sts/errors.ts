@@ -45,9 +45,17 @@ export class StsError extends Error {
   }
 
   document(requestId: string): string {
-    const fields = { Error: { Type: "Sender", Code: this.code, Message: this.message }, RequestId: requestId };
-    return inNamespace(element("ErrorResponse", fields));
+    return errorDocument(this, requestId);
   }
+}
+
+/** @param requestId undefined: to be filled in. */
+export function errorDocument(
+  { code, message, status }: { readonly code: string; readonly message: string; readonly status: number },
+  requestId?: string,
+): string {
+  const Type = status < 500 ? "Sender" : "Receiver";
+  return inNamespace(element("ErrorResponse", { Error: { Type, Code: code, Message: message }, RequestId: requestId }));
 }
 
 /** A document's root belongs to STS. */
