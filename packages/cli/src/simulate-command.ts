@@ -36,7 +36,7 @@ interface Options {
   readonly hopLimit: number;
   readonly hops: number;
   readonly packets?: number;
-  readonly via: Via;
+  readonly via?: Via;
   readonly speed?: number;
   readonly clock?: "manual";
   readonly seed?: number;
@@ -73,7 +73,7 @@ export function addSimulateCommand(program: Command, exit: (code: number) => voi
     .addOption(
       new Option("--via <way>", "how clients come to credentials, in the variables that are printed")
         .choices(["imds", "imds-ipv6", "ecs", "eks", "web-identity"])
-        .default("imds"),
+        .default(undefined, "imds, or what the scenario says"),
     )
     .option("--region <name>", "the instance's region (default: us-east-1)")
     .option("--role <name>", "the role that is attached to the instance (default: evertoken-role)")

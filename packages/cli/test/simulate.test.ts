@@ -155,7 +155,7 @@ describe("evertoken simulate", () => {
     [["now"], "too many arguments"],
     [["--clock", "fast"], "Allowed choices are manual"],
     [["--clock", "manual", "--speed", "2"], "--speed is given together with --clock manual"],
-    [["--scenario", "no-such"], "expected a file (*.yaml), or one of credentials-copied-once"],
+    [["--scenario", "no-such"], "expected a file (*.yaml), or one of container-endpoint-fails"],
     [["--journal", "/nowhere/run.jsonl"], "journalFile cannot be written"],
     [["why"], "missing required argument 'request-id'"],
     [["why", "id", "--admin", "here"], '--admin is "here": expected a URL'],

@@ -48,6 +48,17 @@ describe("the credentials of an ECS task", () => {
     });
   });
 
+  it("have a path that the journal does not show, also when a fault strikes", async () => {
+    const { ask, simulator } = await containerOf("ecs");
+
+    await ask();
+    simulator.fault("container-error");
+    await ask();
+
+    const paths = simulator.journal.entries().map(({ path }) => path);
+    expect(paths).toEqual(["/v2/credentials/(not shown)", "/v2/credentials/(not shown)"]);
+  });
+
   it.each([
     ["", "NoIdInRequest"],
     ["/00000000-0000-4000-8000-000000000000", "InvalidIdInRequest"],

@@ -228,7 +228,7 @@ describe("loading a scenario", () => {
   });
 
   it.each([
-    ["nothing-like-it", "expected a file (*.yaml), or one of credentials-copied-once"],
+    ["nothing-like-it", "expected a file (*.yaml), or one of container-endpoint-fails"],
     ["./none.yaml", "none.yaml cannot be read: ENOENT"],
   ])("%s says what there is", async (name, says) => {
     await expect(loadScenario(name)).rejects.toThrow(InvalidInputError);
