@@ -41,6 +41,11 @@ const SECRET_PARAMETERS = /([?&](?:X-Amz-(?:Security-Token|Signature|Credential)
 /** The path under which ECS has the credentials of a task: who knows it gets them. */
 const SECRET_PATH = /^(\/v2\/credentials\/).*/;
 
+function withoutSecrets({ service, path }: Pick<JournalEntry, "service" | "path">): string {
+  const shown = path.includes("?") ? path.replace(SECRET_PARAMETERS, "$1(not shown)") : path;
+  return service === "container" ? shown.replace(SECRET_PATH, "$1(not shown)") : shown;
+}
+
 export interface JournalCount {
   requests: number;
   byOperation: Record<string, number>;
@@ -70,8 +75,7 @@ export class Journal implements EventSource<JournalEvents> {
 
   record(entry: Omit<JournalEntry, "number">): void {
     this.#number += 1;
-    const shown = entry.path.replace(SECRET_PARAMETERS, "$1(not shown)");
-    const path = entry.service === "container" ? shown.replace(SECRET_PATH, "$1(not shown)") : shown;
+    const path = withoutSecrets(entry);
     const numbered = Object.freeze({ number: this.#number, ...entry, path, ...this.#notes.getStore() });
     this.#entries.add(numbered);
     const key = `${entry.service}/${entry.client}`;

@@ -245,11 +245,26 @@ const PATIENCE_MS = 20_000;
  * Everything that comes, given to `take`, which may ask for patience. By hand: an asynchronous iterator would cut the
  * connection when it is left early, and costs more than a small body.
  */
-export function receive(incoming: IncomingMessage, take: (chunk: Buffer) => Promise<void> | undefined): Promise<void> {
+export async function receive(
+  incoming: IncomingMessage,
+  take: (chunk: Buffer) => Promise<void> | undefined,
+): Promise<void> {
+  // A small body that came together with its head is here by the next turn, and takes no listeners.
+  await undefined;
+  const isHere = incoming.complete || incoming.readableLength === Number(incoming.headers["content-length"]);
+  if (!isHere) return receiveAll(incoming, take);
+  const body: Buffer | null = incoming.read();
+  if (body !== null) await take(body);
+}
+
+function receiveAll(incoming: IncomingMessage, take: (chunk: Buffer) => Promise<void> | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
-    const fail = (error: unknown) => {
-      incoming.off("data", onData);
+    const settle = () => {
+      incoming.off("data", onData).off("end", onEnd).off("close", onClose);
       incoming.setTimeout(0);
+    };
+    const fail = (error: unknown) => {
+      settle();
       reject(error);
     };
     const onData = (chunk: Buffer) => {
@@ -262,14 +277,13 @@ export function receive(incoming: IncomingMessage, take: (chunk: Buffer) => Prom
         fail(error);
       }
     };
-    incoming.on("data", onData);
-    incoming.once("end", () => {
-      incoming.setTimeout(0);
+    const onEnd = () => {
+      settle();
       resolve();
-    });
+    };
+    const onClose = () => fail(new Error("the client went away before its body was complete"));
+    incoming.on("data", onData).once("end", onEnd).once("close", onClose);
     incoming.setTimeout(PATIENCE_MS, () => fail(new S3Error("RequestTimeout")));
-    // After the end this changes nothing any more.
-    incoming.once("close", () => reject(new Error("the client went away before its body was complete")));
   });
 }
 
