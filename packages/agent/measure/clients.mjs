@@ -183,7 +183,7 @@ for (const fault of faults) {
     const [tokens, requests] = [expired - before[index].expired, failed - before[index].failed];
     return tokens + requests === 0 ? [] : [`${program} ${way} ${tokens}/${requests}`];
   });
-  if (!said.json) console.error(`${fault}: expired tokens/failed requests ${met.join(", ") || "none"}`);
+  console.error(`${fault}: expired tokens/failed requests ${met.join(", ") || "none"}`);
 }
 const days = (clock.now() - startedAt) / (24 * 60 * MINUTE_MS);
 tell();
