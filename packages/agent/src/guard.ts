@@ -51,6 +51,7 @@ const BODY = refusal(413, "body", "a body is not expected");
 /** @param hosts in lower case, with their ports. */
 export function refusalOf({ url = "", rawHeaders }: IncomingMessage, hosts: ReadonlySet<string>): Refusal | undefined {
   let host: string | undefined;
+  let hasBody = false;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = (rawHeaders[index] as string).toLowerCase();
     const value = rawHeaders[index + 1] as string;
@@ -67,16 +68,19 @@ export function refusalOf({ url = "", rawHeaders }: IncomingMessage, hosts: Read
       case "x-real-ip":
         return PROXY;
       case "content-length":
-        if (value.trim() !== "0") return BODY;
+        hasBody ||= value.trim() !== "0";
         break;
       case "transfer-encoding":
-        return BODY;
+        hasBody = true;
+        break;
       default:
         if (name.startsWith("sec-")) return BROWSER;
         if (name.startsWith("x-forwarded")) return PROXY;
     }
   }
   if (host === undefined || !hosts.has(host)) return HOST;
+  // Who sent it tells more than what: a page that posts a form is a browser.
+  if (hasBody) return BODY;
   return isPlain(url) ? undefined : TARGET;
 }
 
