@@ -1,0 +1,15 @@
+export type {
+  Hello,
+  LiveFault,
+  LiveGeneration,
+  LiveImds,
+  LiveKeeper,
+  LiveLane,
+  LiveMember,
+  LivePool,
+  LiveState,
+  Sample,
+  Tick,
+  Told,
+  Totals,
+} from "./state.js";
