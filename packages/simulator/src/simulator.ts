@@ -2,8 +2,8 @@
  * The simulator: IMDS, container credentials, STS and S3 on loopback in one process, on one clock, one ledger and one journal.
  */
 
-import { type Clock, type EventSource, InvalidInputError } from "@evertoken/core";
-import { adminListener } from "./admin/admin.js";
+import { type Clock, type EventSource, InvalidInputError, type LocalPage } from "@evertoken/core";
+import { adminListener, withPage } from "./admin/admin.js";
 import { ANY_PORTS, type Endpoints, FIRST_CLIENT, OpenEndpoints } from "./endpoints.js";
 import { type EnvironmentOptions, environmentOf, environmentSettings } from "./environment.js";
 import type { ActiveFault, FaultEvents } from "./faults/board.js";
@@ -93,6 +93,7 @@ class LoopbackSimulator implements Simulator {
   readonly #played: PlayedScenario | undefined;
   readonly #journalFile: JournalFile | undefined;
   #admin: Listening | undefined;
+  #page: LocalPage | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(settings: SimulatorSettings) {
@@ -141,11 +142,14 @@ class LoopbackSimulator implements Simulator {
   }
 
   async open(): Promise<Simulator> {
-    const { hops, linkLocal, adminPort } = this.#settings;
+    const { hops, linkLocal, adminPort, page } = this.#settings;
     const first = { client: FIRST_CLIENT, hops };
     await this.#endpoints.open(first, this.#settings);
     if (linkLocal) await this.#endpoints.openLinkLocal(first);
-    if (adminPort !== undefined) await this.#openAdmin(adminPort);
+    if (adminPort !== undefined) {
+      this.#page = page?.(this);
+      await this.#openAdmin(adminPort);
+    }
     return this;
   }
 
@@ -210,7 +214,7 @@ class LoopbackSimulator implements Simulator {
       urls: () => ({ ...this.#endpoints.of(FIRST_CLIENT) }),
       role: this.instance,
     };
-    this.#admin = await listen(port, "the admin API", { request: adminListener(target) });
+    this.#admin = await listen(port, "the admin API", { request: withPage(this.#page, adminListener(target)) });
   }
 
   async #close(): Promise<void> {
@@ -218,6 +222,7 @@ class LoopbackSimulator implements Simulator {
     this.#played?.close();
     await this.#endpoints.close();
     this.#services.close();
+    this.#page?.close();
     await this.#admin?.close();
     await this.#journalFile?.close();
   }

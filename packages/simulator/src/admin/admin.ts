@@ -7,7 +7,15 @@
  */
 
 import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import { ClosedError, describeError, EvertokenError, InvalidInputError } from "@evertoken/core";
+import {
+  ClosedError,
+  describeError,
+  EvertokenError,
+  hostHeaders,
+  InvalidInputError,
+  LOOPBACK_HOSTS,
+  type LocalPage,
+} from "@evertoken/core";
 import { type AdminTarget, type Reply, ROUTES } from "./routes.js";
 
 /** More than anything that is sent here. */
@@ -20,6 +28,14 @@ export function adminListener(target: AdminTarget): RequestListener {
       (reply) => write(outgoing, reply),
       (error) => write(outgoing, refusal(error)),
     );
+  };
+}
+
+/** With the page in front of it, for browsers. */
+export function withPage(page: LocalPage | undefined, listener: RequestListener): RequestListener {
+  return (incoming, outgoing) => {
+    if (page?.owns(incoming)) page.handle(incoming, outgoing);
+    else listener(incoming, outgoing);
   };
 }
 
@@ -55,11 +71,15 @@ async function answer(target: AdminTarget, incoming: IncomingMessage): Promise<R
 }
 
 function assertOfThisHost(headers: IncomingHttpHeaders, port: number | undefined): void {
-  const ours = [`127.0.0.1:${port}`, `localhost:${port}`, `[::1]:${port}`];
+  const ours = hostHeaders(LOOPBACK_HOSTS, port === undefined ? [] : [port]);
   const refuse = (what: string) => {
-    throw new Refused(403, "FORBIDDEN", `${what}: only programs on this host may ask here, by ${ours.join(" or ")}`);
+    throw new Refused(
+      403,
+      "FORBIDDEN",
+      `${what}: only programs on this host may ask here, by ${[...ours].join(" or ")}`,
+    );
   };
-  if (!ours.includes((headers.host ?? "").toLowerCase())) refuse(`the Host is ${JSON.stringify(headers.host ?? "")}`);
+  if (!ours.has((headers.host ?? "").toLowerCase())) refuse(`the Host is ${JSON.stringify(headers.host ?? "")}`);
   if (headers.origin !== undefined) refuse("there is an Origin, so a web page asks");
   if (headers["x-forwarded-for"] !== undefined) refuse("there is an X-Forwarded-For, so a proxy asks");
 }
