@@ -58,7 +58,7 @@ export function Ribbon({ keeper, now, rangeMs }: RibbonProps) {
         onPointerLeave={() => setPointed(undefined)}
       >
         <Stripes />
-        <TimeAxis from={from} to={to} width={width} y={height - AXIS} zone={zone} />
+        <TimeAxis from={from} to={to} width={width} nowX={scale(now)} y={height - AXIS} zone={zone} />
         {visible.map((bar, index) => (
           <RibbonBar
             key={bar.held.generation}
@@ -97,7 +97,7 @@ function barsOf(generations: readonly LiveGeneration[], now: number): Bar[] {
 function steadyRows(bars: readonly Bar[], apart: number): number[] {
   const rows = rowsFor(bars.map(({ start, end }) => ({ from: start, to: end + apart })));
   const used = Math.max(1, ...rows.map((row) => row + 1));
-  const first = bars[0]?.held.generation ?? 0;
+  const first = (bars[0]?.held.generation ?? 1) - 1;
   return rows.map((row) => (row + first) % used);
 }
 
@@ -155,11 +155,12 @@ interface TimeAxisProps {
   readonly from: number;
   readonly to: number;
   readonly width: number;
+  readonly nowX: number;
   readonly y: number;
   readonly zone: Zone;
 }
 
-function TimeAxis({ from, to, width, y, zone }: TimeAxisProps) {
+function TimeAxis({ from, to, width, nowX, y, zone }: TimeAxisProps) {
   const most = Math.max(1, width / 80);
   const step = STEPS_MS.find((ms) => (to - from) / ms <= most) ?? 2880 * 60_000;
   const offset = zone === "utc" ? 0 : new Date(from).getTimezoneOffset() * 60_000;
@@ -173,8 +174,8 @@ function TimeAxis({ from, to, width, y, zone }: TimeAxisProps) {
     <g class="ribbon-axis">
       {ticks.map((at) => {
         const x = ((at - from) / (to - from)) * width;
-        // Next to the edge a label would be cut off.
-        const isWhole = x > 20 && x < width - 20;
+        // Next to the edge a label would be cut off, and next to the present be over its own.
+        const isWhole = x > 24 && x < width - 24 && Math.abs(x - nowX) > 48;
         return (
           <g key={at}>
             <line x1={x} x2={x} y1={0} y2={y + 4} />
