@@ -9,6 +9,7 @@
  */
 
 import type { IncomingMessage } from "node:http";
+import { hostHeaders, LOOPBACK_HOSTS } from "@evertoken/core";
 
 export type RefusalKind =
   | "host"
@@ -91,9 +92,7 @@ function refusal(status: number, kind: RefusalKind, message: string): Refusal {
 
 /** By which names SDKs and people reach the agent: loopback, and the addresses that SDKs have built in. */
 const KNOWN_HOSTS = [
-  "127.0.0.1",
-  "localhost",
-  "[::1]",
+  ...LOOPBACK_HOSTS,
   "169.254.169.254",
   "[fd00:ec2::254]",
   "169.254.170.2",
@@ -103,15 +102,5 @@ const KNOWN_HOSTS = [
 
 /** @param ports on which the agent listens; with 80 in them, hosts may come without a port. */
 export function allowedHosts(ports: readonly number[], others: readonly string[]): ReadonlySet<string> {
-  const hosts = new Set<string>();
-  for (const host of [...KNOWN_HOSTS, ...others]) {
-    const name = host.toLowerCase();
-    for (const port of ports) {
-      hosts.add(`${name}:${port}`);
-      if (port === 80) hosts.add(name);
-    }
-    // Over a Unix socket there is no port to name.
-    if (ports.length === 0) hosts.add(name);
-  }
-  return hosts;
+  return hostHeaders([...KNOWN_HOSTS, ...others], ports);
 }

@@ -10,6 +10,8 @@ export {
   type Problem,
 } from "./errors.js";
 export { createEvents, type EventSource, type Events, type Listener } from "./events.js";
+export { hostHeaders, LOOPBACK_HOSTS } from "./local-hosts.js";
+export type { LocalPage } from "./local-page.js";
 export { jittered, type Random, seededRandom, systemRandom } from "./random.js";
 export { hideFields, Secret } from "./secret.js";
 export { measureSkew, SkewSampler } from "./skew.js";

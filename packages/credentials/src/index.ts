@@ -6,7 +6,7 @@ export { fromImds } from "./from-imds.js";
 export { type AwsSdkProvider, fromProvider } from "./from-provider.js";
 export { fromSharedConfig, fromWebIdentity, type SharedConfigOptions } from "./from-sdk.js";
 export type { Identity } from "./held.js";
-export type { HistoryEntry } from "./history.js";
+export { type HistoryEntry, lineOf as historyLine } from "./history.js";
 export {
   createKeeper,
   type Keeper,

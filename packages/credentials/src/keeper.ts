@@ -56,6 +56,8 @@ export interface KeeperStatus {
   /** Undefined with nothing held, or when it does not expire. */
   readonly expiresAt: number | undefined;
   readonly remainingMs: number | undefined;
+  /** From when on the source is asked for the next ones, in epoch milliseconds; undefined like `expiresAt`. */
+  readonly advisoryAt: number | undefined;
   /** How far this host's clock is behind (+) or ahead (−), in milliseconds. */
   readonly skewMs: number;
   readonly lastRefresh: Refresh | undefined;

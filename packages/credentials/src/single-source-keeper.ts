@@ -88,6 +88,7 @@ export class SingleSourceKeeper implements Keeper {
       receivedAt: held?.receivedAt,
       expiresAt: expires ? held.expiresAt : undefined,
       remainingMs: expires ? this.#holding.remaining(held) : undefined,
+      advisoryAt: expires ? held.expiresAt - held.windows.advisoryMs : undefined,
       skewMs,
       lastRefresh: this.#refresher.last,
     });

@@ -611,6 +611,7 @@ describe("the status of a keeper", () => {
       receivedAt: NOON + 2000,
       expiresAt: NOON + 6 * HOUR,
       remainingMs: 6 * HOUR - MINUTE - 2000,
+      advisoryAt: expect.any(Number),
       skewMs: 2000,
       lastRefresh: { at: NOON, trigger: "empty", outcome: "rotated", durationMs: 0 },
     });

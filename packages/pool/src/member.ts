@@ -28,6 +28,8 @@ export interface MemberStats extends MemberCounts {
   readonly ejected: number;
   /** Whether it is kept from requests now, unless it is the only one. */
   readonly isEjected: boolean;
+  /** For how much longer, in milliseconds; 0 when it is not. */
+  readonly ejectedForMs: number;
   readonly latency: LatencyStats;
 }
 
@@ -75,6 +77,7 @@ export class Member<C extends AwsClient> {
       createdAt,
       ...counts,
       isEjected: ejectedUntil > now,
+      ejectedForMs: Math.max(0, ejectedUntil - now),
       latency: latency.stats(),
     });
   }

@@ -1,4 +1,4 @@
 export { observeHost } from "./host.js";
 export { METRICS, type Metric } from "./metrics.js";
-export { type Observable, type ObserveOptions, observe } from "./observe.js";
-export type { AnyPool } from "./pool.js";
+export type { AnyPool, Observable } from "./observable.js";
+export { type ObserveOptions, observe } from "./observe.js";

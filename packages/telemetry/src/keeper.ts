@@ -3,6 +3,7 @@
 import type { Keeper, KeeperState, KeeperStatus, RefreshOutcome, RefreshTrigger } from "@evertoken/credentials";
 import { measureImds } from "./imds.js";
 import type { Instrumentation } from "./instruments.js";
+import { survivalMs } from "./survival.js";
 
 const STATES: readonly KeeperState[] = ["empty", "fresh", "advisory", "mandatory", "expired", "rejected"];
 const TRIGGERS: readonly RefreshTrigger[] = [...STATES, "requested"];
@@ -50,16 +51,6 @@ export function measureKeeper(keeper: Keeper, to: Instrumentation): () => void {
 /** When the source last answered, for a Keeper that has been at work before. */
 function succeededAt({ lastRefresh, receivedAt }: KeeperStatus): number | undefined {
   return lastRefresh === undefined || lastRefresh.outcome === "failed" ? receivedAt : lastRefresh.at;
-}
-
-/**
- * How long requests would go on to succeed if the source went away now: until the end of what is held, and not at all with
- * nothing held or what a service refuses. Undefined before anybody has asked for credentials.
- */
-function survivalMs({ state, lastRefresh, receivedAt, remainingMs }: KeeperStatus): number | undefined {
-  if (state === "empty" || state === "rejected") return lastRefresh === undefined ? undefined : 0;
-  if (receivedAt === undefined) return undefined;
-  return Math.max(0, remainingMs ?? Number.POSITIVE_INFINITY);
 }
 
 function inSeconds(ms: number | undefined): number | undefined {

@@ -4,18 +4,15 @@
  */
 
 import { check, InvalidInputError } from "@evertoken/core";
-import type { Keeper } from "@evertoken/credentials";
-import type { ImdsClient } from "@evertoken/imds";
 import { type MeterProvider, metrics, type TracerProvider, trace } from "@opentelemetry/api";
 import * as v from "valibot";
 import { measureImds } from "./imds.js";
 import { type Instrumentation, Meters } from "./instruments.js";
 import { measureKeeper } from "./keeper.js";
 import { Names } from "./names.js";
-import { type AnyPool, measurePool } from "./pool.js";
+import { has, isImdsClient, isKeeper, isPool, type Observable } from "./observable.js";
+import { measurePool } from "./pool.js";
 import { Spans } from "./spans.js";
-
-export type Observable = Keeper | AnyPool | ImdsClient;
 
 export interface ObserveOptions {
   /** Default: the one that is registered with the OpenTelemetry API at this moment; without one nothing is measured. */
@@ -119,12 +116,4 @@ function checked(target: Observable, options: ObserveOptions): ObserveOptions {
     ]);
   }
   return check(schema, options, "observe options");
-}
-
-const isKeeper = (value: unknown): value is Keeper => has("on", "provider", "status")(value);
-const isPool = (value: unknown): value is AnyPool => has("on", "stats", "keeper")(value);
-const isImdsClient = (value: unknown): value is ImdsClient => has("on", "roleName", "skewMs")(value);
-
-function has(...names: string[]): (value: unknown) => boolean {
-  return (value) => typeof value === "object" && value !== null && names.every((name) => name in value);
 }

@@ -1,13 +1,11 @@
 /** The figures of a pool: read from its stats when metrics are collected, counted from its events. */
 
-import type { AwsClient, ClientPool, PoolRequest } from "@evertoken/pool";
+import type { PoolRequest } from "@evertoken/pool";
 import type { Attributes } from "@opentelemetry/api";
 import { Batch } from "./batch.js";
 import type { Instrumentation } from "./instruments.js";
 import { FewNames, isAboutClock, replayReason } from "./labels.js";
-
-/** Any pool, whatever its clients. */
-export type AnyPool = Pick<ClientPool<AwsClient>, "on" | "stats" | "keeper">;
+import type { AnyPool } from "./observable.js";
 
 /** @returns the way to stop. */
 export function measurePool(pool: AnyPool, { meters, spans, name }: Instrumentation): () => void {

@@ -7,7 +7,14 @@
  */
 
 import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import { ClosedError, describeError, EvertokenError, InvalidInputError } from "@evertoken/core";
+import {
+  ClosedError,
+  describeError,
+  EvertokenError,
+  hostHeaders,
+  InvalidInputError,
+  LOOPBACK_HOSTS,
+} from "@evertoken/core";
 import { type AdminTarget, type Reply, ROUTES } from "./routes.js";
 
 /** More than anything that is sent here. */
@@ -55,11 +62,15 @@ async function answer(target: AdminTarget, incoming: IncomingMessage): Promise<R
 }
 
 function assertOfThisHost(headers: IncomingHttpHeaders, port: number | undefined): void {
-  const ours = [`127.0.0.1:${port}`, `localhost:${port}`, `[::1]:${port}`];
+  const ours = hostHeaders(LOOPBACK_HOSTS, port === undefined ? [] : [port]);
   const refuse = (what: string) => {
-    throw new Refused(403, "FORBIDDEN", `${what}: only programs on this host may ask here, by ${ours.join(" or ")}`);
+    throw new Refused(
+      403,
+      "FORBIDDEN",
+      `${what}: only programs on this host may ask here, by ${[...ours].join(" or ")}`,
+    );
   };
-  if (!ours.includes((headers.host ?? "").toLowerCase())) refuse(`the Host is ${JSON.stringify(headers.host ?? "")}`);
+  if (!ours.has((headers.host ?? "").toLowerCase())) refuse(`the Host is ${JSON.stringify(headers.host ?? "")}`);
   if (headers.origin !== undefined) refuse("there is an Origin, so a web page asks");
   if (headers["x-forwarded-for"] !== undefined) refuse("there is an X-Forwarded-For, so a proxy asks");
 }

@@ -18,6 +18,8 @@ export interface ActiveFault {
   readonly options: FaultOptions;
   /** Epoch milliseconds, by the simulator's clock. */
   readonly startedAt: number;
+  /** When it ends by itself, by the simulator's clock; infinite unless that was planned. */
+  readonly endsAt: number;
   /** How many requests it has struck. */
   readonly strikes: number;
   /** Ends it now. Does nothing when it is over already. */
@@ -44,7 +46,6 @@ interface Planned {
 
 interface Running extends ActiveFault {
   strikes: number;
-  readonly endsAt: number;
   readonly most: number;
   readonly act: FaultAct;
   readonly strikesAt: (asked: Asked) => boolean;
