@@ -1,7 +1,7 @@
 /** The four charts of a lane, from its history: what IMDS answered, requests, their latency, stale credentials. */
 
 import { ANSWER_KINDS, type AnswerKind, type Bucket } from "../live/history.js";
-import { roughLength, spokenLatency, spokenLength } from "../words/lengths.js";
+import { spokenLatency, spokenLength } from "../words/lengths.js";
 import { counted, shortCount } from "../words/numbers.js";
 import type { Colour } from "./palette.js";
 import { Plot, type PlotSeries } from "./plot.js";
@@ -19,11 +19,6 @@ interface ChartProps {
 }
 
 const sum = (bars: readonly Bucket[], of: (bar: Bucket) => number) => bars.reduce((total, bar) => total + of(bar), 0);
-
-/** Half a request is no label for an axis. */
-export function wholeCount(value: number): string {
-  return Number.isInteger(value) ? shortCount(value) : "";
-}
 
 function countSeries(
   bars: readonly Bucket[],
@@ -58,7 +53,7 @@ export function AnswersChart({ bars, window, top }: ChartProps) {
       from={window.from}
       to={window.to}
       series={series}
-      format={wholeCount}
+      unit="count"
       empty={all === 0 ? "IMDS was not asked in this time" : undefined}
       {...(top === undefined ? {} : { top })}
     />
@@ -77,7 +72,7 @@ export function RequestsChart({ bars, window, top }: ChartProps) {
       from={window.from}
       to={window.to}
       series={[failed, ok]}
-      format={wholeCount}
+      unit="count"
       empty={ok.total + failed.total === 0 ? "No request in this time" : undefined}
       {...(top === undefined ? {} : { top })}
     />
@@ -85,13 +80,24 @@ export function RequestsChart({ bars, window, top }: ChartProps) {
 }
 
 export function LatencyChart({ bars, window, top }: ChartProps) {
-  const line = (label: string, colour: Colour, of: (bar: Bucket) => number | undefined): PlotSeries => {
+  const line = (
+    label: string,
+    colour: Colour,
+    of: (bar: Bucket) => number | undefined,
+    isSparse = false,
+  ): PlotSeries => {
     const values = bars.map((bar) => of(bar) ?? null);
     const last = values.findLast((value) => value !== null);
-    return { label, colour, values, summary: last === undefined || last === null ? "–" : spokenLatency(last) };
+    return {
+      label,
+      colour,
+      values,
+      summary: last === undefined || last === null ? "–" : spokenLatency(last),
+      isSparse,
+    };
   };
   const series = [
-    line("refresh", "series-2", ({ refreshMs }) => refreshMs),
+    line("refresh", "series-2", ({ refreshMs }) => refreshMs, true),
     line("request p99", "series-3", ({ requestP99Ms }) => requestP99Ms),
     line("request p50", "series-1", ({ requestP50Ms }) => requestP50Ms),
   ];
@@ -105,7 +111,7 @@ export function LatencyChart({ bars, window, top }: ChartProps) {
       from={window.from}
       to={window.to}
       series={series}
-      format={spokenLatency}
+      unit="latency"
       empty={hasAny ? undefined : "Nothing to time yet"}
       {...(top === undefined ? {} : { top })}
     />
@@ -125,7 +131,7 @@ export function StaleChart({ bars, window, top }: ChartProps) {
       from={window.from}
       to={window.to}
       series={[surfaced, replayed]}
-      format={wholeCount}
+      unit="count"
       empty={none ? "No answer meant stale credentials" : undefined}
       {...(top === undefined ? {} : { top })}
     />
@@ -146,7 +152,7 @@ export function SurvivalChart({ bars, window, top }: ChartProps) {
       from={window.from}
       to={window.to}
       series={[{ label: "lowest", colour: "series-1", values, summary }]}
-      format={roughLength}
+      unit="length"
       empty={lowest === undefined ? "Nobody tells how long credentials would last here" : undefined}
       {...(top === undefined ? {} : { top })}
     />

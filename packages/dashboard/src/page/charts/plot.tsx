@@ -8,6 +8,7 @@ import uPlot from "uplot";
 import { Shown } from "../ui/preferences.js";
 import { clockFace, dayName, type Zone } from "../words/instants.js";
 import { type Colour, paletteOf } from "./palette.js";
+import { latencyRange, roomAbove, UNITS, type UnitName } from "./units.js";
 
 export interface PlotSeries {
   readonly label: string;
@@ -16,6 +17,8 @@ export interface PlotSeries {
   readonly values: readonly (number | null)[];
   /** Beside its name in the legend while nothing is pointed at. */
   readonly summary: string;
+  /** Told so seldom that gaps mean nothing. */
+  readonly isSparse?: boolean;
 }
 
 export interface PlotProps {
@@ -28,7 +31,7 @@ export interface PlotProps {
   readonly from: number;
   readonly to: number;
   readonly series: readonly PlotSeries[];
-  readonly format: (value: number) => string;
+  readonly unit: UnitName;
   /** Charts that are compared share their scale. */
   readonly top?: number | undefined;
   /** Instead of the chart where there is nothing to draw. */
@@ -36,7 +39,7 @@ export interface PlotProps {
 }
 
 export function Plot(props: PlotProps) {
-  const { title, summary, series, format, x, empty } = props;
+  const { title, summary, series, unit, x, empty } = props;
   const { zone } = useContext(Shown);
   const [pointed, setPointed] = useState<number | undefined>(undefined);
   const plot = useRef<uPlot | undefined>(undefined);
@@ -62,7 +65,7 @@ export function Plot(props: PlotProps) {
           {series.map(({ label, colour, values, summary: total }) => (
             <li key={label}>
               <span class={`swatch of-${colour}`} />
-              {label} <b>{pointed === undefined ? total : shown(values[pointed], format)}</b>
+              {label} <b>{pointed === undefined ? total : shown(values[pointed], unit)}</b>
             </li>
           ))}
         </ul>
@@ -76,8 +79,8 @@ export function Plot(props: PlotProps) {
   );
 }
 
-function shown(value: number | null | undefined, format: (value: number) => string): string {
-  return value === null || value === undefined ? "–" : format(value);
+function shown(value: number | null | undefined, unit: UnitName): string {
+  return value === null || value === undefined ? "–" : UNITS[unit].tell(value);
 }
 
 interface CanvasProps extends PlotProps {
@@ -85,18 +88,18 @@ interface CanvasProps extends PlotProps {
   readonly plot: { current: uPlot | undefined };
 }
 
-function Canvas({ kind, x, from, to, series, format, top, onPoint, plot }: CanvasProps) {
+function Canvas({ kind, x, from, to, series, unit, top, onPoint, plot }: CanvasProps) {
   const { zone, isDark } = useContext(Shown);
   const place = useRef<HTMLDivElement>(null);
-  const newest = useRef({ format, top });
-  newest.current = { format, top };
+  const highest = useRef(top);
+  highest.current = top;
   const shape = series.map(({ label, colour }) => `${label} ${colour}`).join();
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: another look or other series are another plot, new data are not
   useLayoutEffect(() => {
     const host = place.current;
     if (host === null) return;
-    const options = optionsFor({ host, kind, series, zone, onPoint, newest });
+    const options = optionsFor({ host, kind, series, zone, unit, onPoint, highest });
     const made = new uPlot(options, [[]], host);
     plot.current = made;
     const resized = new ResizeObserver(() => made.setSize({ width: host.clientWidth, height: host.clientHeight }));
@@ -140,13 +143,15 @@ interface Look {
   readonly series: readonly PlotSeries[];
   readonly zone: Zone;
   readonly onPoint: (index: number | undefined) => void;
-  readonly newest: { readonly current: Pick<PlotProps, "format" | "top"> };
+  readonly unit: UnitName;
+  readonly highest: { readonly current: number | undefined };
 }
 
 const FONT = '11px Inter, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
 
-function optionsFor({ host, kind, series, zone, onPoint, newest }: Look): uPlot.Options {
+function optionsFor({ host, kind, series, zone, unit, onPoint, highest }: Look): uPlot.Options {
   const palette = paletteOf(host);
+  const { label, steps, isLogarithmic } = UNITS[unit];
   const axis: uPlot.Axis = {
     stroke: palette.muted,
     font: FONT,
@@ -158,7 +163,7 @@ function optionsFor({ host, kind, series, zone, onPoint, newest }: Look): uPlot.
     width: Math.max(1, host.clientWidth),
     height: Math.max(1, host.clientHeight),
     ms: 1,
-    padding: [8, 4, 0, 0],
+    padding: [8, 20, 0, 0],
     legend: { show: false },
     cursor: {
       y: false,
@@ -168,7 +173,11 @@ function optionsFor({ host, kind, series, zone, onPoint, newest }: Look): uPlot.
     select: { show: false, left: 0, top: 0, width: 0, height: 0 },
     scales: {
       x: { time: true, auto: false },
-      y: { range: (_plot, _min, max) => [0, newest.current.top ?? roomAbove(max)] },
+      y: {
+        distr: isLogarithmic ? 3 : 1,
+        range: (_plot, min, max) =>
+          isLogarithmic ? latencyRange(min, highest.current ?? max) : [0, highest.current ?? roomAbove(max)],
+      },
     },
     tzDate: (at) => (zone === "utc" ? uPlot.tzDate(new Date(at), "Etc/UTC") : new Date(at)),
     axes: [
@@ -185,10 +194,16 @@ function optionsFor({ host, kind, series, zone, onPoint, newest }: Look): uPlot.
         size: 48,
         gap: 6,
         space: 32,
-        values: (_plot, splits) => splits.map((value) => newest.current.format(value)),
+        ...(isLogarithmic ? {} : { incrs: steps }),
+        values: (_plot, splits) => splits.map(label),
       },
     ],
-    series: [{}, ...series.map(({ label, colour }) => drawn(kind, label, palette[colour]))],
+    series: [
+      {},
+      ...series.map((one) =>
+        kind === "bars" ? bars(one, palette[one.colour]) : line(one, palette[one.colour], isLogarithmic),
+      ),
+    ],
     hooks: {
       setCursor: [
         ({ cursor }) => onPoint(cursor.left === undefined || cursor.left < 0 ? undefined : (cursor.idx ?? undefined)),
@@ -197,17 +212,25 @@ function optionsFor({ host, kind, series, zone, onPoint, newest }: Look): uPlot.
   };
 }
 
-function drawn(kind: PlotProps["kind"], label: string, stroke: string): uPlot.Series {
-  if (kind === "bars") {
-    const paths = uPlot.paths.bars?.({ size: [0.72, 16], align: 1, radius: 0.1 });
-    return { label, fill: stroke, width: 0, points: { show: false }, ...(paths === undefined ? {} : { paths }) };
-  }
-  return { label, stroke, width: 1.5, spanGaps: false, fill: `${stroke}1f`, points: { size: 4, fill: stroke } };
+function bars({ label }: PlotSeries, fill: string): uPlot.Series {
+  const paths = uPlot.paths.bars?.({ size: [0.72, 16], align: 1, radius: 0.1 });
+  return { label, fill, width: 0, points: { show: false }, ...(paths === undefined ? {} : { paths }) };
 }
 
-/** So that the highest bar does not touch the edge, and nothing at all is not a division by nothing. */
-export function roomAbove(max: number | null): number {
-  return max === null || !Number.isFinite(max) || max <= 0 ? 1 : max * 1.1;
+/** Of the width: ticks of a clock that runs fast lie far apart, and that is no gap. */
+const LEAST_GAP = 0.15;
+
+function line({ label, isSparse = false }: PlotSeries, stroke: string, isLogarithmic: boolean): uPlot.Series {
+  return {
+    label,
+    stroke,
+    width: 1.5,
+    spanGaps: isSparse,
+    gaps: ({ bbox }, _series, _first, _last, gaps) => gaps.filter(([from, to]) => to - from > LEAST_GAP * bbox.width),
+    points: { show: false },
+    // What lies below a line on a logarithmic scale means nothing.
+    ...(isLogarithmic ? {} : { fill: `${stroke}1f` }),
+  };
 }
 
 /** Midnight is told as the day that begins. */

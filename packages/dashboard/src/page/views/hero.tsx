@@ -52,16 +52,16 @@ function Facts({ lane, now }: HeroProps) {
   const at = (time: number | undefined) => (time === undefined ? "–" : instant(time, now, zone));
   return (
     <dl class="facts">
-      <Fact name="Source" value={keeper?.source ?? "–"} />
-      <Fact name="State" value={keeper?.state ?? "–"} />
+      <Fact name="Source" value={keeper?.source ?? "–"} isWide />
       <Fact name="Role" value={keeper?.role ?? "–"} />
+      <Fact name="State" value={keeper?.state ?? "–"} />
       <Fact name="Access key" value={held?.accessKeyId ?? "–"} isKey />
       <Fact name="Taken" value={held === undefined ? "–" : `${at(held.takenAt)}, ${spokenAge(now - held.takenAt)}`} />
       <Fact
         name="Ends"
         value={held === undefined ? "–" : held.expiresAt === undefined ? "never" : at(held.expiresAt)}
       />
-      <Fact name="Last asked" value={lastAsked(keeper, now)} />
+      <Fact name="Last asked" value={lastAsked(keeper, now)} isWide />
       <Fact
         name="Session token"
         value={sessionTokenEnd === undefined ? "none held" : `for ${spokenLength(Math.max(0, sessionTokenEnd - now))}`}
@@ -74,11 +74,13 @@ interface FactProps {
   readonly name: string;
   readonly value: string;
   readonly isKey?: boolean;
+  /** It takes a line of its own. */
+  readonly isWide?: boolean;
 }
 
-function Fact({ name, value, isKey = false }: FactProps) {
+function Fact({ name, value, isKey = false, isWide = false }: FactProps) {
   return (
-    <div>
+    <div class={isWide ? "is-wide" : undefined}>
       <dt>{name}</dt>
       <dd class={isKey ? "key" : undefined} title={value}>
         {value}

@@ -1,7 +1,6 @@
 /** Everything about one lane: a process that keeps credentials, or in the demo one of the two side by side. */
 
 import type { LiveKeeper, LiveLane } from "@evertoken/telemetry/live";
-import type { ComponentChildren } from "preact";
 import {
   AnswersChart,
   LatencyChart,
@@ -13,7 +12,6 @@ import {
 import { Ribbon } from "../charts/ribbon.js";
 import type { Bucket } from "../live/history.js";
 import { Hero } from "./hero.js";
-import { PoolGrid } from "./pool.js";
 import { TotalsRow } from "./totals.js";
 
 /** An agent may hold many roles; the page shows the first, status and metrics all. */
@@ -43,11 +41,9 @@ export interface LaneProps {
   readonly tops: Tops | undefined;
   /** In the demo: which of the two. */
   readonly title?: string | undefined;
-  /** Beside the pool, where there is room. */
-  readonly children?: ComponentChildren;
 }
 
-export function Lane({ lane, now, drawn, tops, title, children }: LaneProps) {
+export function Lane({ lane, now, drawn, tops, title }: LaneProps) {
   const { window, bars, fine } = drawn;
   const scale = <K extends keyof Tops>(name: K) => (tops === undefined ? {} : { top: tops[name] });
   return (
@@ -74,8 +70,6 @@ export function Lane({ lane, now, drawn, tops, title, children }: LaneProps) {
             <StaleChart bars={bars} window={window} {...scale("stale")} />
           </div>
         </div>
-        {lane.pool === undefined ? null : <PoolGrid pool={lane.pool} now={now} />}
-        {children}
       </div>
     </section>
   );

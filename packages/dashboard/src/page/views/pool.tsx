@@ -11,6 +11,7 @@ import { counted } from "../words/numbers.js";
 /** More clients than anybody looks at one by one. */
 const MOST_CELLS = 400;
 const SHADES = 5;
+const LEAST_COLUMNS = 10;
 
 type Shading = "load" | "age";
 
@@ -49,35 +50,81 @@ export function PoolGrid({ pool, now }: PoolProps) {
         />
       </header>
       {members.length === 0 ? <p class="empty">No client yet: the first request makes one.</p> : null}
-      {/* biome-ignore lint/a11y/useSemanticElements: a grid of cells that is no table; biome-ignore lint/a11y/useFocusableInteractive: its cells are */}
-      <div class="cells" role="group" aria-label="Clients; arrow keys move" ref={grid} onKeyDown={move}>
-        {members.map((member, index) => (
-          <button
-            key={member.id}
-            type="button"
-            class={`cell is-${member.state} shade-${scale(member)}`}
-            aria-label={describe(member, now)}
-            tabIndex={member === current ? 0 : -1}
-            onFocus={() => setChosen(index)}
-            onPointerEnter={() => setChosen(index)}
-          />
-        ))}
+      <div class="pool-body">
+        {/* biome-ignore lint/a11y/useSemanticElements: neither a table nor a form */}
+        <div
+          class="cells"
+          role="group"
+          aria-label="Clients; arrow keys move"
+          style={{ "--columns": Math.max(LEAST_COLUMNS, Math.ceil(Math.sqrt(members.length))) }}
+          ref={grid}
+          onKeyDown={move}
+        >
+          {members.map((member, index) => (
+            <button
+              key={member.id}
+              type="button"
+              class={`cell is-${member.state} shade-${scale(member)}`}
+              aria-label={describe(member, now)}
+              tabIndex={member === current ? 0 : -1}
+              onFocus={() => setChosen(index)}
+              onPointerEnter={() => setChosen(index)}
+            />
+          ))}
+        </div>
+        <div class="pool-told">
+          {current === undefined ? null : <Told member={current} now={now} />}
+          <Key shading={shading} />
+          {pool.members.length > MOST_CELLS ? <p class="aside">The first {MOST_CELLS} are shown.</p> : null}
+        </div>
       </div>
-      <p class="told">
-        {current === undefined ? "" : <Told member={current} now={now} />}
-        {pool.members.length > MOST_CELLS ? ` The first ${MOST_CELLS} are shown.` : ""}
-      </p>
     </section>
   );
 }
 
+/** The client under the pointer, or the one with the focus. */
 function Told({ member, now }: { readonly member: LiveMember; readonly now: number }) {
   const { zone } = useContext(Shown);
-  const until =
-    member.ejectedUntil === undefined || member.state !== "ejected"
-      ? ""
-      : ` until ${instant(member.ejectedUntil, now, zone)}`;
-  return `${describe(member, now)}${until}.`;
+  const { id, state, inFlight, createdAt, ejectedUntil } = member;
+  const ejected =
+    state === "ejected" && ejectedUntil !== undefined ? `, until ${instant(ejectedUntil, now, zone)}` : "";
+  return (
+    <dl class="pool-member">
+      <dt>Client</dt>
+      <dd>{id}</dd>
+      <dt>State</dt>
+      <dd>
+        {state}
+        {ejected}
+      </dd>
+      <dt>In flight</dt>
+      <dd>{inFlight}</dd>
+      <dt>Age</dt>
+      <dd>{roughLength(Math.max(0, now - createdAt))}</dd>
+    </dl>
+  );
+}
+
+function Key({ shading }: { readonly shading: Shading }) {
+  const [least, most] = shading === "load" ? ["idle", "busiest"] : ["youngest", "oldest"];
+  return (
+    <ul class="pool-key">
+      <li>
+        {least}
+        {Array.from({ length: SHADES }, (_, shade) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: they never move
+          <span key={shade} class={`cell shade-${shade}`} />
+        ))}
+        {most}
+      </li>
+      <li>
+        <span class="cell is-ejected" /> ejected
+      </li>
+      <li>
+        <span class="cell is-draining" /> draining
+      </li>
+    </ul>
+  );
 }
 
 function describe({ id, state, inFlight, createdAt }: LiveMember, now: number): string {

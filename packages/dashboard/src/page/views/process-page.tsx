@@ -11,6 +11,7 @@ import { Faults } from "./faults.js";
 import { Header } from "./header.js";
 import { type Drawn, Lane } from "./lane.js";
 import { laneTitle } from "./lane-title.js";
+import { PoolGrid } from "./pool.js";
 import { topsOf } from "./tops.js";
 import { Versus } from "./versus.js";
 
@@ -42,6 +43,7 @@ export function ProcessPage({ observed, status, isOld }: ProcessPageProps) {
   const range = chosen ?? rangeFor(observed.elapsedMs);
   const drawn = histories.map((history) => drawnOf(history, now, range));
   const tops = hasLanes ? topsOf(drawn) : undefined;
+  const pools = lanes.flatMap(({ pool }) => pool ?? []);
   const isSimulated = process.subject === "simulate" || process.subject === "demo";
   return (
     <>
@@ -62,14 +64,15 @@ export function ProcessPage({ observed, status, isOld }: ProcessPageProps) {
             const own = drawn[index];
             if (own === undefined) return null;
             const title = hasLanes ? laneTitle(lane.name) : undefined;
-            return (
-              <Lane key={lane.name} lane={lane} now={now} drawn={own} tops={tops} title={title}>
-                {hasLanes ? null : events}
-              </Lane>
-            );
+            return <Lane key={lane.name} lane={lane} now={now} drawn={own} tops={tops} title={title} />;
           })}
         </div>
-        {hasLanes ? events : null}
+        <div class="below">
+          {pools.map((pool) => (
+            <PoolGrid key={pool.name} pool={pool} now={now} />
+          ))}
+          {events}
+        </div>
       </main>
     </>
   );

@@ -1,6 +1,6 @@
 /** One scale for the charts that stand side by side: a lane that fails a thousand times as often must look like it. */
 
-import { roomAbove } from "../charts/plot.js";
+import { roomAbove } from "../charts/units.js";
 import type { Bucket } from "../live/history.js";
 import type { Drawn, Tops } from "./lane.js";
 
