@@ -1,0 +1,96 @@
+/** The one big figure: how long requests would go on if the source of credentials went away now, and what that means. */
+
+import type { LiveKeeper, LiveLane } from "@evertoken/telemetry/live";
+import { useContext } from "preact/hooks";
+import { SeverityIcon } from "../ui/icons.js";
+import { Shown } from "../ui/preferences.js";
+import { instant } from "../words/instants.js";
+import { lengthParts, spokenAge, spokenLength } from "../words/lengths.js";
+import { decisiveKeeper, judge } from "../words/survival.js";
+
+export interface HeroProps {
+  readonly lane: LiveLane;
+  readonly now: number;
+}
+
+export function Hero({ lane, now }: HeroProps) {
+  const { zone } = useContext(Shown);
+  const { severity, verdict, meaning } = judge(lane, now, zone);
+  return (
+    <section class={`hero card of-${severity}`} aria-label="How long would we survive now?">
+      <h2>
+        Survives an outage for
+        <span class={`verdict is-${severity}`}>
+          <SeverityIcon severity={severity} />
+          {verdict}
+        </span>
+      </h2>
+      <p class={`figure is-${severity}`}>
+        <Figure ms={lane.survivalMs} isEndless={verdict === "Endless"} />
+      </p>
+      <p class="meaning">{meaning}</p>
+      <Facts lane={lane} now={now} />
+    </section>
+  );
+}
+
+function Figure({ ms, isEndless }: { readonly ms: number | undefined; readonly isEndless: boolean }) {
+  if (ms === undefined) return <span class="figure-value">{isEndless ? "∞" : "–"}</span>;
+  return lengthParts(ms).map(({ value, unit }) => (
+    <span key={unit} class="figure-part">
+      <span class="figure-value">{value}</span>
+      <span class="figure-unit">{unit}</span>
+    </span>
+  ));
+}
+
+function Facts({ lane, now }: HeroProps) {
+  const { zone } = useContext(Shown);
+  const keeper = decisiveKeeper(lane);
+  const held = keeper?.generations.at(-1);
+  const sessionTokenEnd = lane.imds?.sessionTokenExpiresAt;
+  const at = (time: number | undefined) => (time === undefined ? "–" : instant(time, now, zone));
+  return (
+    <dl class="facts">
+      <Fact name="Source" value={keeper?.source ?? "–"} isWide />
+      <Fact name="Role" value={keeper?.role ?? "–"} />
+      <Fact name="State" value={keeper?.state ?? "–"} />
+      <Fact name="Access key" value={held?.accessKeyId ?? "–"} isKey />
+      <Fact name="Taken" value={held === undefined ? "–" : `${at(held.takenAt)}, ${spokenAge(now - held.takenAt)}`} />
+      <Fact
+        name="Ends"
+        value={held === undefined ? "–" : held.expiresAt === undefined ? "never" : at(held.expiresAt)}
+      />
+      <Fact name="Last asked" value={lastAsked(keeper, now)} isWide />
+      <Fact
+        name="Session token"
+        value={sessionTokenEnd === undefined ? "none held" : `for ${spokenLength(Math.max(0, sessionTokenEnd - now))}`}
+      />
+    </dl>
+  );
+}
+
+interface FactProps {
+  readonly name: string;
+  readonly value: string;
+  readonly isKey?: boolean;
+  /** It takes a line of its own. */
+  readonly isWide?: boolean;
+}
+
+function Fact({ name, value, isKey = false, isWide = false }: FactProps) {
+  return (
+    <div class={isWide ? "is-wide" : undefined}>
+      <dt>{name}</dt>
+      <dd class={isKey ? "key" : undefined} title={value}>
+        {value}
+      </dd>
+    </div>
+  );
+}
+
+function lastAsked(keeper: LiveKeeper | undefined, now: number): string {
+  const last = keeper?.lastRefresh;
+  if (last === undefined) return "not yet";
+  return `${spokenAge(now - last.at)}: ${last.error ?? last.outcome}`;
+}
