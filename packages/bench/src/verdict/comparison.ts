@@ -47,7 +47,10 @@ export interface Pair extends Doubts {
 
 export interface Row {
   readonly metric: MetricName;
+  /** As a sentence has it. */
   readonly title: string;
+  /** As the head of a row has it. */
+  readonly short: string;
   readonly unit: Unit;
   readonly better: "higher" | "lower";
   /** Whether the pair's verdict comes from this figure, among others. */
@@ -125,10 +128,21 @@ function rowsOf(
     });
     return of.map(({ metric, a, b, roundsOfA, roundsOfB }, index): Row => {
       const logRatio = intervals[index] as Interval;
-      const { name, title, unit, better } = metric;
+      const { name, title, short, unit, better } = metric;
       const { p } = mannWhitney(roundsOfA, roundsOfB);
       const judgement = judge({ logRatio, better, margin, rounds });
-      const shown = { metric: name, title, unit, better, judged: judged.includes(name), a, b, roundsOfA, roundsOfB };
+      const shown = {
+        metric: name,
+        title,
+        short,
+        unit,
+        better,
+        judged: judged.includes(name),
+        a,
+        b,
+        roundsOfA,
+        roundsOfB,
+      };
       return { ...shown, ratio: exponential(logRatio), p, judgement };
     });
   };

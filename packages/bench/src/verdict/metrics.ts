@@ -13,7 +13,10 @@ export type Reckoning =
 
 export interface Metric {
   readonly name: MetricName;
+  /** As a sentence has it. */
   readonly title: string;
+  /** As the head of a row has it. */
+  readonly short: string;
   readonly unit: Unit;
   readonly better: "higher" | "lower";
   readonly reckoning: Reckoning;
@@ -36,6 +39,7 @@ export type MetricName =
 const quantile = (name: MetricName, q: number): Metric => ({
   name,
   title: `latency ${name}`,
+  short: `latency ${name}`,
   unit: "microseconds",
   better: "lower",
   reckoning: { by: "quantile", q },
@@ -45,6 +49,7 @@ export const METRICS: readonly Metric[] = [
   {
     name: "throughput",
     title: "throughput",
+    short: "throughput",
     unit: "per second",
     better: "higher",
     reckoning: { by: "round", of: ({ operations, seconds }) => operations / seconds },
@@ -52,6 +57,7 @@ export const METRICS: readonly Metric[] = [
   {
     name: "cpu",
     title: "CPU time per operation",
+    short: "CPU time/op",
     unit: "microseconds",
     better: "lower",
     reckoning: { by: "round", of: ({ cpuSeconds, operations }) => (1e6 * cpuSeconds) / operations },
@@ -62,14 +68,16 @@ export const METRICS: readonly Metric[] = [
   quantile("p99.9", 0.999),
   {
     name: "allocated",
-    title: "allocated per operation",
+    title: "memory allocated per operation",
+    short: "allocated/op",
     unit: "bytes",
     better: "lower",
     reckoning: { by: "round", of: ({ allocatedBytes = Number.NaN, operations }) => allocatedBytes / operations },
   },
   {
     name: "gc",
-    title: "garbage collection per operation",
+    title: "garbage collection time per operation",
+    short: "GC time/op",
     unit: "microseconds",
     better: "lower",
     reckoning: { by: "sums", of: ({ gcSeconds }) => 1e6 * gcSeconds, per: ({ operations }) => operations },
@@ -77,6 +85,7 @@ export const METRICS: readonly Metric[] = [
   {
     name: "loop-delay",
     title: "event-loop delay p99",
+    short: "loop delay p99",
     unit: "microseconds",
     better: "lower",
     reckoning: { by: "round", of: ({ loopDelayP99Ms }) => 1000 * loopDelayP99Ms },
@@ -84,6 +93,7 @@ export const METRICS: readonly Metric[] = [
   {
     name: "memory",
     title: "peak memory",
+    short: "peak memory",
     unit: "bytes",
     better: "lower",
     reckoning: { by: "round", of: ({ peakRssBytes }) => peakRssBytes },
