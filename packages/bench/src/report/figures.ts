@@ -21,6 +21,7 @@ const SIZES: readonly Step[] = [
 export function figureText(figure: number, unit: Unit): string {
   if (!Number.isFinite(figure)) return "–";
   if (unit === "per second") return `${digits(figure)}/s`;
+  if (unit === "share") return percentText(figure);
   const steps = unit === "bytes" ? SIZES : TIMES;
   const [size, name] = steps.find(([from]) => figure >= from) ?? (steps.at(-1) as Step);
   return `${digits(figure / size)} ${name}`;

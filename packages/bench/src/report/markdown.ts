@@ -81,7 +81,7 @@ function rotation(record: BenchRecord, pair: Pair): string[] {
   const rows = rotationRows(record, pair);
   if (rows.length === 0) return [];
   return [
-    line(["felt by callers, all rounds", letterOf(pair.a), letterOf(pair.b)]),
+    line(["felt by callers, median round", letterOf(pair.a), letterOf(pair.b)]),
     line(["---", "---:", "---:"]),
     ...rows.map(({ name, a, b }) => line([escaped(name), countText(a), countText(b)])),
     "",

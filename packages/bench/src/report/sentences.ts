@@ -1,6 +1,7 @@
 /** What a comparison comes to, in words: the same in every form of the report. */
 
-import type { BenchRecord, CaseSettings } from "../record.js";
+import type { BenchRecord, CaseSettings, Measurement } from "../record.js";
+import { median } from "../statistics.js";
 import { type Comparison, letterOf, type Pair, type Row } from "../verdict/comparison.js";
 import { failuresOf } from "../verdict/doubts.js";
 import type { Word } from "../verdict/rule.js";
@@ -28,11 +29,14 @@ export function circumstances({ settings, machine, startedAt, complete }: BenchR
   return `${startedAt.slice(0, 16).replace("T", " ")} UTC, ${planned}, seed ${seed}, target ${target}; ${on}`;
 }
 
-/** What a row says of its figure. Memory is not slow. */
+/** What a row says of its figure: memory is not slow. */
 export function rowWord({ judgement: { word }, unit, judged }: Row): string {
   if (word === "cannot tell") return judged ? word : "unclear";
-  if (unit !== "bytes") return word;
-  return { slower: "more", faster: "less", "no worse": "no worse" }[word];
+  const words = {
+    bytes: { slower: "more", faster: "less", "no worse": word },
+    share: { slower: "worse", faster: "better", "no worse": word },
+  };
+  return unit === "bytes" || unit === "share" ? words[unit][word] : word;
 }
 
 /** The verdict on a pair, and what it stands on. */
@@ -70,28 +74,29 @@ export function failuresSentence(record: BenchRecord, pair: Pair): string | unde
     const own = record.measurements.filter(
       ({ candidate, case: name }) => candidate === index && name === pair.case.name,
     );
-    const names = [...failuresOf(own)].map(([name, count]) => `${name} ${countText(count)}`);
-    return { letter: letterOf(index), names };
+    return { letter: letterOf(index), failed: failuresOfText(own) };
   });
-  if (sides.every(({ names }) => names.length === 0)) return undefined;
-  return `Failed operations: ${sides.map(({ letter, names }) => `${letter} ${names.join(", ") || "none"}`).join("; ")}.`;
+  if (sides.every(({ failed }) => failed === "")) return undefined;
+  return `Failed operations: ${sides.map(({ letter, failed }) => `${letter} ${failed || "none"}`).join("; ")}.`;
 }
 
-/** What callers felt of rotations, summed over the rounds; empty for other cases. */
+/** `SlowDown 120, TimeoutError 3`; empty when nothing failed. */
+export const failuresOfText = (measurements: readonly Measurement[]) =>
+  [...failuresOf(measurements)].map(([name, count]) => `${name} ${countText(count)}`).join(", ");
+
+/** What callers felt of rotations in a round, the median of all rounds; empty for other cases. */
 export function rotationRows(
   record: BenchRecord,
   pair: Pair,
 ): { readonly name: string; readonly a: number; readonly b: number }[] {
-  const sumsOf = (index: number) => {
-    const sums = new Map<string, number>();
-    for (const { candidate, case: name, rotation = {} } of record.measurements) {
-      if (candidate !== index || name !== pair.case.name) continue;
-      for (const [what, count] of Object.entries(rotation)) sums.set(what, (sums.get(what) ?? 0) + count);
-    }
-    return sums;
-  };
-  const [a, b] = [sumsOf(pair.a), sumsOf(pair.b)];
-  return [...new Set([...a.keys(), ...b.keys()])].map((name) => ({ name, a: a.get(name) ?? 0, b: b.get(name) ?? 0 }));
+  const feltBy = (index: number) =>
+    record.measurements
+      .filter(({ candidate, case: name }) => candidate === index && name === pair.case.name)
+      .map(({ rotation = {} }) => rotation);
+  const [ofA, ofB] = [feltBy(pair.a), feltBy(pair.b)];
+  const medianOf = (felt: typeof ofA, name: string) => median(felt.map((round) => round[name] ?? 0));
+  const names = new Set([...ofA, ...ofB].flatMap((round) => Object.keys(round)));
+  return [...names].map((name) => ({ name, a: medianOf(ofA, name), b: medianOf(ofB, name) }));
 }
 
 /** How to read the intervals, once per report. */

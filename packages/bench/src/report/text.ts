@@ -93,7 +93,7 @@ function rotationTable(record: BenchRecord, pair: Pair): string[] {
   const line = (name: string, a: string, b: string) => `  ${name.padEnd(30)}${a.padStart(11)}${b.padStart(11)}`;
   return [
     "",
-    line("felt by callers, all rounds", letterOf(pair.a), letterOf(pair.b)),
+    line("felt by callers, median round", letterOf(pair.a), letterOf(pair.b)),
     ...rows.map(({ name, a, b }) => line(name, countText(a), countText(b))),
   ];
 }

@@ -19,6 +19,8 @@ export interface CompareOptions {
   readonly confidence?: number | undefined;
   /** What verdicts come from. Default: throughput (with arrivals at a fixed rate the median latency) and CPU time. */
   readonly judged?: readonly MetricName[] | undefined;
+  /** Leaves out what is shown only, which is most of the work. Default false. */
+  readonly judgedOnly?: boolean | undefined;
 }
 
 export interface Comparison {
@@ -72,14 +74,16 @@ export const DEFAULT_CONFIDENCE = 0.98;
 
 /** Repeatable: the draws of the bootstrap follow from the record's seed. */
 export function compareRecord(record: BenchRecord, options: CompareOptions = {}): Comparison {
-  const { margin = DEFAULT_MARGIN, confidence = DEFAULT_CONFIDENCE } = options;
+  const { margin = DEFAULT_MARGIN, confidence = DEFAULT_CONFIDENCE, judgedOnly = false } = options;
   const { cases } = record.settings;
   const others = record.candidates.map((_, index) => index).slice(1);
   const judgedOf = (of: CaseSettings) => options.judged ?? judgedByDefault(of);
   const judgedFigures = others.length * cases.reduce((count, of) => count + judgedOf(of).length, 0);
   const judgedConfidence = 1 - (1 - confidence) / Math.max(judgedFigures, 1);
   const pairs = cases.flatMap((of) =>
-    others.map((b) => comparePair(record, { of, b, margin, confidence, judgedConfidence, judged: judgedOf(of) })),
+    others.map((b) =>
+      comparePair(record, { of, b, margin, confidence, judgedConfidence, judged: judgedOf(of), judgedOnly }),
+    ),
   );
   const verdict = worst(pairs.map((pair) => pair.verdict));
   return { format: "evertoken-bench-comparison/1", margin, confidence, judgedConfidence, verdict, pairs };
@@ -92,6 +96,7 @@ interface PairOptions {
   readonly confidence: number;
   readonly judgedConfidence: number;
   readonly judged: readonly MetricName[];
+  readonly judgedOnly: boolean;
 }
 
 function comparePair(record: BenchRecord, options: PairOptions): Pair {
@@ -115,11 +120,16 @@ function comparePair(record: BenchRecord, options: PairOptions): Pair {
 function rowsOf(
   ofA: readonly Measurement[],
   ofB: readonly Measurement[],
-  { margin, confidence, judgedConfidence, judged }: PairOptions,
+  { margin, confidence, judgedConfidence, judged, judgedOnly }: PairOptions,
   random: Random,
 ): Row[] {
   const rounds = ofA.length;
-  const figures = METRICS.map((metric) => figuresOf(metric, ofA, ofB)).filter((one) => one !== undefined);
+  const metrics = METRICS.filter(({ name }) => !judgedOnly || judged.includes(name));
+  const figures = metrics
+    .map((metric) => figuresOf(metric, ofA, ofB))
+    .filter((one) => one !== undefined)
+    // That everything succeeded goes without saying.
+    .filter(({ metric: { name }, a, b }) => name !== "success" || a < 1 || b < 1 || judged.includes(name));
   const rowsWith = (of: typeof figures, level: number) => {
     const intervals = bootstrapIntervals((weights) => of.map(({ logRatio }) => logRatio(weights)), {
       rounds,

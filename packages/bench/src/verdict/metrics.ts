@@ -22,7 +22,7 @@ export interface Metric {
   readonly reckoning: Reckoning;
 }
 
-export type Unit = "per second" | "microseconds" | "bytes";
+export type Unit = "per second" | "microseconds" | "bytes" | "share";
 
 export type MetricName =
   | "throughput"
@@ -34,7 +34,8 @@ export type MetricName =
   | "allocated"
   | "gc"
   | "loop-delay"
-  | "memory";
+  | "memory"
+  | "success";
 
 const quantile = (name: MetricName, q: number): Metric => ({
   name,
@@ -98,14 +99,27 @@ export const METRICS: readonly Metric[] = [
     better: "lower",
     reckoning: { by: "round", of: ({ peakRssBytes }) => peakRssBytes },
   },
+  {
+    name: "success",
+    title: "share of operations that succeed",
+    short: "succeeded",
+    unit: "share",
+    better: "higher",
+    reckoning: { by: "sums", of: ({ operations }) => operations, per: attempts },
+  },
 ];
 
 export const METRIC_NAMES: readonly MetricName[] = METRICS.map(({ name }) => name);
 
+function attempts({ operations, failures }: Measurement): number {
+  return Object.values(failures).reduce((sum, count) => sum + count, operations);
+}
+
 /**
  * What the verdict on a case comes from, unless it was said beforehand. In a closed loop clients send as fast as they can; with
- * arrivals at a fixed rate the throughput is given, and callers feel the latency.
+ * arrivals at a fixed rate the throughput is given, and callers feel the latency; where credentials rotate they feel failures.
  */
-export function judgedByDefault({ arrivalsPerSecond }: CaseSettings): readonly MetricName[] {
+export function judgedByDefault({ operation, arrivalsPerSecond }: CaseSettings): readonly MetricName[] {
+  if (operation === "rotation") return ["success"];
   return arrivalsPerSecond === undefined ? ["throughput", "cpu"] : ["p50", "cpu"];
 }

@@ -122,7 +122,7 @@ function table(pair: Pair): Markup {
 function rotation(record: BenchRecord, pair: Pair): Markup | undefined {
   const rows = rotationRows(record, pair);
   if (rows.length === 0) return undefined;
-  const heads = ["felt by callers, all rounds", letterOf(pair.a), letterOf(pair.b)];
+  const heads = ["felt by callers, median round", letterOf(pair.a), letterOf(pair.b)];
   return element(
     "table",
     {},
