@@ -9,6 +9,8 @@ import { ClientCreationError } from "./errors.js";
 import { Member } from "./member.js";
 import type { ClientPoolSettings } from "./options.js";
 import type { PoolEvents } from "./pool-events.js";
+import { makeQuickToCopy } from "./quick-config.js";
+import { RememberedOrders } from "./remembered-order.js";
 import { type ReplayEvents, replayPlugin } from "./replay.js";
 
 /** A client that was old enough is replaced up to this much earlier, so that those created together do not go together. */
@@ -23,6 +25,7 @@ export class Crew<C extends AwsClient> {
   readonly #settings: ClientPoolSettings<C>;
   readonly #events: Events<PoolEvents>;
   readonly #leaving = new Set<Member<C>>();
+  readonly #orders = new RememberedOrders();
   #members: readonly Member<C>[] = [];
   #created = 0;
   /** When the oldest of them is too old, on the clock's monotonic scale. */
@@ -154,6 +157,8 @@ export class Crew<C extends AwsClient> {
     events.on("replayEnded", (carried) => this.#events.emit("replayEnded", { ...about, ...carried }));
     const learnSkew = (skewMs: number) => this.#learnSkew(skewMs);
     client.middlewareStack.use(replayPlugin({ keeper, clock, events, replayBufferBytes, learnSkew }));
+    this.#orders.use(client.middlewareStack);
+    makeQuickToCopy(client.config);
     if (this.#skewMs !== undefined) signWithSkew(client, this.#skewMs);
   }
 
