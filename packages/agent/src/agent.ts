@@ -4,7 +4,7 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { chown, lstat, mkdir, realpath, rm } from "node:fs/promises";
+import { chmod, chown, lstat, mkdir, realpath, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describeError, EvertokenError, InvalidInputError, Secret } from "@evertoken/core";
 import { type CredentialSource, createKeeper, fromDefaultChain, type Keeper } from "@evertoken/credentials";
@@ -23,7 +23,14 @@ import { Gate, type Place } from "./gate.js";
 import { ImdsEndpoint } from "./imds-endpoint.js";
 import { Issuer } from "./issuer.js";
 import { AgentLog } from "./log.js";
-import { type AgentConfig, type AgentOptions, type AgentSettings, agentSettings, needRestart } from "./options.js";
+import {
+  type AgentConfig,
+  type AgentOptions,
+  type AgentSettings,
+  agentSettings,
+  assertPeersAreTold,
+  needRestart,
+} from "./options.js";
 import { type Owner, readPrivateFile, writePrivateFile } from "./private-file.js";
 import { become, resolveUser } from "./privileges.js";
 import { RateLimit } from "./rate-limit.js";
@@ -65,6 +72,9 @@ export class PermanentCredentialsError extends EvertokenError {
 
 /** The name of the host's own identity among the roles. */
 const OWN = "default";
+
+/** The mode of token files with which the clients of the agent's group may ask. */
+const GROUP_MAY_READ = 0o640;
 
 /** Retries of the source belong to the Keeper; the log need not have each. */
 const TOLD_AGAIN_MS = 10 * 60_000;
@@ -138,7 +148,7 @@ class HostAgent implements Agent {
       await sessionKey(join(directory, "session-key"), owner),
       this.#settings.clock,
     );
-    await this.#listen(sockets, sessionTokens);
+    await this.#listen(sockets, sessionTokens, owner);
     if (owner !== undefined) become(owner);
     await writeAgentFile(directory, this.#file(), owner);
     const { accessKeyId, secondsLeft } = this.status().credentials[0] ?? {};
@@ -175,6 +185,7 @@ class HostAgent implements Agent {
     let next: AgentSettings;
     try {
       next = agentSettings(await read(), "configuration");
+      assertPeersAreTold(next.callers, this.#isOnUnixSocket, "configuration");
     } catch (error) {
       this.#log.error("the configuration is refused: the settings stay as they were", { error: describeError(error) });
       return false;
@@ -279,16 +290,14 @@ class HostAgent implements Agent {
     });
   }
 
-  async #listen(sockets: HandedSockets, sessionTokens: SessionTokens): Promise<void> {
+  async #listen(sockets: HandedSockets, sessionTokens: SessionTokens, owner: Owner | undefined): Promise<void> {
     const { host, port, imdsPort, adminHost, adminPort, socket, limits, clock, metadata } = this.#settings;
     const wrongTokens = new RateLimit(clock, limits.wrongTokensPerMinute);
     const container = new ContainerEndpoint(this.#roles, wrongTokens, this.#onIssued);
     const handleContainer: Handler = (exchange) => container.handle(exchange);
     await this.#openGate("container", sockets, { host, port }, handleContainer);
-    if (socket !== undefined || sockets.socket !== undefined) {
-      if (socket !== undefined && sockets.socket === undefined) await removeOldSocket(socket);
-      await this.#openGate("socket", sockets, { path: socket ?? "" }, handleContainer);
-    }
+    if (sockets.socket !== undefined) await this.#openGate("socket", sockets, { path: "" }, handleContainer);
+    else if (socket !== undefined) await this.#openSocket(socket, owner, handleContainer);
     if (imdsPort !== undefined || sockets.imds !== undefined) {
       const imds = this.#settings.imds ?? createImdsClient({ clock });
       if (this.#settings.imds === undefined) this.#closers.push(() => imds.close());
@@ -306,6 +315,20 @@ class HostAgent implements Agent {
     this.#watched?.start();
     const admin = new AdminEndpoint({ status: () => this.status(), scrape: () => this.#metrics.scrape() });
     await this.#openGate("admin", sockets, { host: adminHost, port: adminPort }, (exchange) => admin.handle(exchange));
+    assertPeersAreTold(this.#settings.callers, this.#isOnUnixSocket, "agent options");
+  }
+
+  /** For those who may read the token: connecting to a Unix socket takes the right to write. */
+  async #openSocket(path: string, owner: Owner | undefined, handler: Handler): Promise<void> {
+    await removeOldSocket(path);
+    await this.#openGate("socket", {}, { path }, handler);
+    await chmod(path, this.#settings.tokenFileMode === GROUP_MAY_READ ? 0o660 : 0o600);
+    if (owner !== undefined) await chown(path, owner.uid, owner.gid);
+  }
+
+  /** One that was handed over may be a Unix socket whatever its name. */
+  get #isOnUnixSocket(): boolean {
+    return [...this.#gates].some(([via, { isUnixSocket }]) => via !== "admin" && isUnixSocket);
   }
 
   async #openGate(via: Via, sockets: HandedSockets, place: Place, handler: Handler): Promise<void> {

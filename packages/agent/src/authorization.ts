@@ -40,8 +40,8 @@ export class Authorization {
   static async create(options: AuthorizationOptions): Promise<Authorization> {
     const { file, mode, keep } = options;
     const kept = keep ? (await readPrivateFile(file, mode))?.toString("utf8").trim() : undefined;
-    if (kept !== undefined && /^[\x21-\x7e]{16,1024}$/.test(kept)) return new Authorization(options, kept);
-    const token = randomToken();
+    const token = kept !== undefined && /^[\x21-\x7e]{16,1024}$/.test(kept) ? kept : randomToken();
+    // One that is kept, too: its owner and mode may have been others.
     await writePrivateFile(file, token, options);
     return new Authorization(options, token);
   }

@@ -118,6 +118,12 @@ export class Gate {
     return `http://${name ?? (address.family === "IPv6" ? `[${address.address}]` : address.address)}:${address.port}`;
   }
 
+  /** One that was handed over does not tell its path. */
+  get isUnixSocket(): boolean {
+    const address = this.#server.address();
+    return address === null || typeof address === "string";
+  }
+
   apply(rules: GateRules): void {
     this.#rules = rules;
     this.#connections.max = rules.maxConnections;

@@ -238,11 +238,8 @@ export function agentSettings(options: AgentOptions, where = "agent options"): A
     throw wrong(field, `is ${shown(given[field])}, which others can reach: ${expected}`);
   }
   const byExecutable = callers.executables.length > 0;
-  const restricted = byExecutable || callers.uids.length > 0;
-  if (restricted && socket !== undefined) {
-    const why = "Node.js cannot tell who is at the other end of a Unix socket";
-    throw wrong("socket", `is given together with callers, but ${why}: expected one of the two`);
-  }
+  const restricted = haveRules(callers);
+  assertPeersAreTold(callers, socket !== undefined, where);
   const least = byExecutable ? "executable" : restricted ? "uid" : undefined;
   const { identify = least ?? "uid" } = callers;
   if ((restricted && identify === "none") || (byExecutable && identify !== "executable")) {
@@ -264,6 +261,24 @@ export function agentSettings(options: AgentOptions, where = "agent options"): A
     clock: given.clock ?? systemClock,
     random: given.random ?? systemRandom,
   });
+}
+
+type CallerRules = Pick<AgentSettings["callers"], "uids" | "executables">;
+
+function haveRules({ uids, executables }: CallerRules): boolean {
+  return uids.length > 0 || executables.length > 0;
+}
+
+/**
+ * The kernel tells the peer of a Unix socket by SO_PEERCRED and by netlink, neither of which Node.js has; `/proc/net/unix` does not tell
+ * it. A rule would refuse everybody there.
+ * @throws InvalidInputError when callers have rules and may come by a Unix socket.
+ */
+export function assertPeersAreTold(callers: CallerRules, isUnixSocket: boolean, where: string): void {
+  if (!isUnixSocket || !haveRules(callers)) return;
+  const why = "Node.js cannot tell who is at the other end of a Unix socket";
+  const message = `has rules, and the agent listens on a Unix socket, but ${why}: expected one of the two`;
+  throw new InvalidInputError(where, [{ field: "callers", message }]);
 }
 
 /** The same for the agent and for those who look for it. */

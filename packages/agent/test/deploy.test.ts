@@ -9,7 +9,7 @@ import { NetworkPolicy } from "kubernetes-models/networking.k8s.io/v1";
 import { Namespace, Pod, ServiceAccount } from "kubernetes-models/v1";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { folder, host } from "./host.js";
+import { agentOn, folder, host, instance, OWN } from "./host.js";
 
 const DEPLOY = new URL("../../../deploy/", import.meta.url).pathname;
 
@@ -71,6 +71,21 @@ describe("deploy/kubernetes", () => {
     for (const probe of [agent.startupProbe, agent.livenessProbe, agent.readinessProbe]) {
       expect(ports).toContain(probe.httpGet.port);
     }
+  });
+});
+
+describe("an agent on a node", () => {
+  it("that is restarted locks out no pod that has read its token", async () => {
+    const { simulator } = await instance();
+    const { keepTokens, tokenFileMode } = await readConfigFile(join(DEPLOY, "kubernetes/agent.yaml"));
+    const onNode = { keepTokens, tokenFileMode, directory: folder() };
+    const before = await agentOn(simulator, onNode);
+    const authorization = before.token();
+    await before.agent.close();
+
+    const { ask } = await agentOn(simulator, onNode);
+
+    expect((await ask(OWN, { authorization })).status).toBe(200);
   });
 });
 

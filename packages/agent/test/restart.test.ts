@@ -241,4 +241,49 @@ describe("a Unix socket", () => {
     await expect(host({ socket: file })).rejects.toThrow(/cannot listen on .*file: it is in use/);
     expect(readFileSync(file, "utf8")).toBe("precious");
   });
+
+  it.each([
+    ["0600", 0o600],
+    ["0640", 0o660],
+  ] as const)("is for those who may read the token: with token files of mode %s", async (tokenFileMode, mode) => {
+    const socket = join(folder(), "agent.sock");
+
+    await host({ socket, tokenFileMode });
+
+    expect(statSync(socket).mode & 0o777).toBe(mode);
+  });
+
+  it("tells nobody's user, so rules for callers are refused, also when they come while the agent runs", async () => {
+    const socket = join(folder(), "agent.sock");
+    const callers = { uids: [0] };
+    const { agent, token, log } = await host({ socket });
+    const ask = () => request(`http://localhost${OWN}`, { headers: { authorization: token() }, socketPath: socket });
+
+    await expect(host({ socket: join(folder(), "agent.sock"), callers })).rejects.toThrow(
+      /callers has rules, and the agent listens on a Unix socket/,
+    );
+    // This configuration names no socket; the agent has one.
+    expect(await agent.reload(async () => ({ callers, drainMs: 0 }))).toBe(false);
+
+    expect((await ask()).status).toBe(200);
+    expect(log.all).toContainEqual(
+      expect.objectContaining({ level: "error", error: expect.stringContaining("other end of a Unix socket") }),
+    );
+  });
+});
+
+describe("authorization tokens that are kept", () => {
+  it("are for whom the configuration says, also when it said otherwise before", async () => {
+    const { simulator } = await instance();
+    const directory = folder();
+    const first = await agentOn(simulator, { directory, keepTokens: true });
+    const kept = first.token();
+    await first.agent.close();
+
+    const { agent, token, ask } = await agentOn(simulator, { directory, keepTokens: true, tokenFileMode: "0640" });
+
+    expect(token()).toBe(kept);
+    expect(statSync(agent.tokenFile).mode & 0o777).toBe(0o640);
+    expect((await ask()).status).toBe(200);
+  });
 });

@@ -5,6 +5,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { Agent as HttpAgent } from "node:http";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { fromHttp } from "@aws-sdk/credential-providers";
 import { createNotifier, handedSockets } from "@evertoken/agent";
 import { VirtualClock } from "@evertoken/core";
@@ -140,6 +141,18 @@ for line in sys.stdin:
 os.kill(service, signal.SIGKILL)
 `;
 
+/** A socket unit with a path, and the service behind it. */
+const UNIX_SOCKET = `
+import os, socket, sys
+held = socket.socket(socket.AF_UNIX)
+held.bind("PATH")
+held.listen()
+os.dup2(held.fileno(), 3, inheritable=True)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="container")
+os.execv(sys.argv[1], sys.argv[1:])
+`;
+
 describe("an agent whose socket is systemd's", () => {
   it.skipIf(noPython)("is replaced twice under load without one failed request, connections kept alive", async () => {
     const simulator = await startSimulator();
@@ -181,6 +194,23 @@ describe("an agent whose socket is systemd's", () => {
     await clients.stop();
 
     expect(clients.failures).toEqual([]);
+  });
+
+  it.skipIf(noPython)("is refused together with rules for callers when it is a Unix socket", async () => {
+    const simulator = await startSimulator();
+    onTestFinished(() => simulator.close());
+    const directory = folder();
+    const options = { directory, port: 0, adminPort: 0, logLevel: "silent", callers: { uids: [0] } };
+    const handOver = UNIX_SOCKET.replace("PATH", join(directory, "agent.sock"));
+
+    const agent = spawn("python3", ["-c", handOver, process.execPath, ...ARGUMENTS, JSON.stringify(options)], {
+      env: { ...process.env, AWS_EC2_METADATA_SERVICE_ENDPOINT: simulator.imdsUrl },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    onTestFinished(() => void agent.kill("SIGKILL"));
+    const stderr = await text(agent.stderr);
+
+    expect(stderr).toMatch(/callers has rules.*other end of a Unix socket/);
   });
 
   const pid = String(process.pid);

@@ -1,6 +1,6 @@
 /** The agent as a command, and the commands that use it: real processes, signals, files. */
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -114,6 +114,40 @@ describe("evertoken agent", () => {
 
     expect(code).toBe(1);
     expect(printed).toContain(`127.0.0.1:${port}: it is in use`);
+  });
+});
+
+const notRoot = process.getuid?.() !== 0;
+if (notRoot) console.warn("SKIPPED: only root can become another user");
+
+describe("evertoken agent --user", () => {
+  it.skipIf(notRoot)("is that user for good once its ports are open, and so are its files and its socket", async () => {
+    const socket = join(folder(), "agent.sock");
+    // Which only root can open.
+    const port = 600 + (process.pid % 400);
+
+    const { running, directory, file } = await agent(["--user", "nobody", "--socket", socket, "--port", `${port}`]);
+
+    expect(file.container).toBe(`http://127.0.0.1:${port}`);
+    const nobody = statSync(join(directory, "authorization-token")).uid;
+    expect(nobody).not.toBe(0);
+    expect(statSync(socket)).toMatchObject({ uid: nobody });
+    const status = readFileSync(`/proc/${running.child.pid}/status`, "utf8");
+    expect(status).toMatch(new RegExp(`^Uid:(\\t${nobody}){4}$`, "m"));
+    expect(status).toMatch(/^CapEff:\t0+$/m);
+    running.child.kill("SIGUSR1");
+    await running.says("new authorization tokens");
+    const authorization = readFileSync(join(directory, "authorization-token"), "utf8");
+    expect((await get(`${file.container}/v1/credentials`, { authorization })).status).toBe(200);
+  });
+
+  it("that does not exist is refused", async () => {
+    const args = ["agent", "--simulate", "--directory", folder(), ...anyPort, "--user", "nobody-of-that-name"];
+
+    expect(await ended(evertoken(args))).toMatchObject({
+      code: 2,
+      printed: expect.stringContaining("expected one of /etc/passwd"),
+    });
   });
 });
 
