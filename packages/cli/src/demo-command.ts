@@ -4,7 +4,7 @@ import { constants } from "node:fs";
 import { access } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { InvalidInputError } from "@evertoken/core";
-import { reportOf } from "@evertoken/dashboard";
+import { assertReportable, reportOf } from "@evertoken/dashboard";
 import type { Command } from "commander";
 import { decimal, EXIT, untilInterrupted, wholeNumber } from "./command.js";
 import { runDemo, stockSdkVersion } from "./demo/demo.js";
@@ -51,7 +51,10 @@ Exit codes: 0 the evertoken lane surfaced no expired token, failed nothing and l
 
 async function demo({ json, html, ...options }: Options, signal: AbortSignal): Promise<number> {
   if (json !== undefined) await assertWritable("--json", json);
-  if (html !== undefined) await assertWritable("--html", html);
+  if (html !== undefined) {
+    await assertWritable("--html", html);
+    assertReportable();
+  }
   const recorded = html !== undefined;
   const outcome = await runDemo({ ...options, recorded, output: process.stdout, signal });
   const { report, seconds, errors, record } = outcome;
