@@ -75,9 +75,9 @@ export async function open(url: string, { width = 1280, height = 900, ...look }:
 
 /** Counts what only the browser knows. */
 const WATCH = `
-  window.watched = { shift: 0, violations: [], frames: 0 };
+  window.watched = { shift: 0, moved: [], violations: [], frames: 0 };
   new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.watched.shift += entry.value;
+    for (const entry of list.getEntries()) if (!entry.hadRecentInput) { window.watched.shift += entry.value; window.watched.moved.push(...entry.sources.map(({ node }) => (node?.outerHTML ?? node?.textContent ?? "").slice(0, 120))); }
   }).observe({ type: "layout-shift", buffered: true });
   document.addEventListener("securitypolicyviolation", (event) => window.watched.violations.push(event.violatedDirective + " " + event.blockedURI));
   const count = () => { window.watched.frames += 1; requestAnimationFrame(count); };
@@ -86,6 +86,8 @@ const WATCH = `
 
 export interface Watched {
   readonly shift: number;
+  /** What moved. */
+  readonly moved: readonly string[];
   readonly violations: readonly string[];
   readonly frames: number;
 }
@@ -115,5 +117,5 @@ export async function barriers(page: Page): Promise<string[]> {
 
 /** How far the page is wider than its window. */
 export function overhang(page: Page): Promise<number> {
-  return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+  return page.evaluate("Math.max(0, document.documentElement.scrollWidth - document.documentElement.clientWidth)");
 }

@@ -62,7 +62,7 @@ export class PageServer {
 
   /** Ends every line, as a process that ends does. */
   hangUp(): void {
-    for (const answer of this.#listening) answer.destroy();
+    for (const answer of this.#listening) answer.end();
     this.#listening.clear();
   }
 

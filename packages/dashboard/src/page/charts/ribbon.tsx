@@ -75,7 +75,7 @@ export function Ribbon({ keeper, now, rangeMs }: RibbonProps) {
         </text>
       </svg>
       <p class="ribbon-told">{told === undefined ? "No credentials in this time." : describe(told, now, zone)}</p>
-      <Generations bars={bars} now={now} zone={zone} />
+      <Generations name={keeper.name} bars={bars} now={now} zone={zone} />
     </div>
   );
 }
@@ -214,13 +214,14 @@ function describe({ held, usedUntil, isNewest }: Bar, now: number, zone: Zone): 
 }
 
 interface GenerationsProps {
+  readonly name: string;
   readonly bars: readonly Bar[];
   readonly now: number;
   readonly zone: Zone;
 }
 
 /** The same for whoever does not see the bars, and for copying. */
-function Generations({ bars, now, zone }: GenerationsProps) {
+function Generations({ name, bars, now, zone }: GenerationsProps) {
   const [isOpen, setOpen] = useState(false);
   const id = useId();
   const time = (at: number | undefined) => (at === undefined ? "–" : instant(at, now, zone));
@@ -228,7 +229,7 @@ function Generations({ bars, now, zone }: GenerationsProps) {
     <details onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary aria-controls={id}>As a table</summary>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
-      <section id={id} class="scrolled" aria-label="Generations of credentials" tabIndex={0}>
+      <section id={id} class="scrolled" aria-label={`Table of the generations of ${name}`} tabIndex={0}>
         {isOpen ? (
           <table>
             <thead>

@@ -10,33 +10,36 @@ import { lengthParts, spokenAge, spokenLength } from "../words/lengths.js";
 import { decisiveKeeper, type Judgement, judge } from "../words/survival.js";
 
 export interface HeroProps {
+  /** In the demo: of which lane it is. */
+  readonly title?: string | undefined;
   readonly lane: LiveLane;
   readonly now: number;
 }
 
-export function Hero({ lane, now }: HeroProps) {
+export function Hero({ lane, now, title }: HeroProps) {
   const { zone } = useContext(Shown);
   return (
-    <HeroCard survivalMs={lane.survivalMs} judgement={judge(lane, now, zone)}>
+    <HeroCard title={title} survivalMs={lane.survivalMs} judgement={judge(lane, now, zone)}>
       <Facts lane={lane} now={now} />
     </HeroCard>
   );
 }
 
 export interface HeroCardProps {
+  readonly title?: string | undefined;
   /** Infinite for credentials that never end. */
   readonly survivalMs: number | undefined;
   readonly judgement: Judgement;
   readonly children: ComponentChildren;
 }
 
-export function HeroCard({ survivalMs, judgement, children }: HeroCardProps) {
+export function HeroCard({ title, survivalMs, judgement, children }: HeroCardProps) {
   const { severity, verdict, meaning } = judgement;
   return (
-    <section class={`hero card of-${severity}`} aria-label="How long would we survive now?">
+    <section class={`hero card of-${severity}`} aria-label={of(title, "How long would we survive now?")}>
       <h2>
         Survives an outage for
-        <span class={`verdict is-${severity}`}>
+        <span key={verdict} class={`verdict is-${severity}`}>
           <SeverityIcon severity={severity} />
           {verdict}
         </span>
@@ -50,14 +53,27 @@ export function HeroCard({ survivalMs, judgement, children }: HeroCardProps) {
   );
 }
 
+/** Landmarks of the same kind are told apart by their lane. */
+export function of(title: string | undefined, name: string): string {
+  return title === undefined ? name : `${title}: ${name}`;
+}
+
 function Figure({ ms }: { readonly ms: number | undefined }) {
-  if (ms === undefined || !Number.isFinite(ms)) return <span class="figure-value">{ms === undefined ? "–" : "∞"}</span>;
-  return lengthParts(ms).map(({ value, unit }) => (
-    <span key={unit} class="figure-part">
-      <span class="figure-value">{value}</span>
-      <span class="figure-unit">{unit}</span>
+  if (ms === undefined || !Number.isFinite(ms)) {
+    return <span class="figure-value">{ms === undefined ? "–" : "∞"}</span>;
+  }
+  const parts = lengthParts(ms);
+  return (
+    // Ten hours are wider than nine: another figure, not one that moves.
+    <span class="figure-parts" key={parts[0]?.value.length}>
+      {parts.map(({ value, unit }) => (
+        <span key={unit} class="figure-part">
+          <span class="figure-value">{value}</span>
+          <span class="figure-unit">{unit}</span>
+        </span>
+      ))}
     </span>
-  ));
+  );
 }
 
 function Facts({ lane, now }: HeroProps) {

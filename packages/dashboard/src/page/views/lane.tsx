@@ -47,12 +47,12 @@ export function Lane({ lane, now, drawn, tops, title }: LaneProps) {
     <section class="lane" aria-label={title ?? lane.name}>
       {title === undefined ? null : <h2 class="lane-title">{title}</h2>}
       <div class="lane-grid">
-        <Hero lane={lane} now={now} />
+        <Hero lane={lane} now={now} title={title} />
         <div class="card survival">
           <SurvivalChart bars={fine} window={window} {...scale("survival")} />
         </div>
         <TotalsRow totals={lane.totals} />
-        <Ribbons keepers={lane.keepers} now={now} rangeMs={window.to - window.from} />
+        <Ribbons title={title} keepers={lane.keepers} now={now} rangeMs={window.to - window.from} />
         <div class="charts">
           <div class="card">
             <AnswersChart bars={bars} window={window} {...scale("answers")} />

@@ -2,19 +2,21 @@
 
 import type { LiveKeeper } from "@evertoken/telemetry/live";
 import { Ribbon } from "../charts/ribbon.js";
+import { of } from "./hero.js";
 
 /** An agent may hold many roles; the page shows the first, status and metrics all. */
 const MOST_RIBBONS = 6;
 
 export interface RibbonsProps {
+  readonly title?: string | undefined;
   readonly keepers: readonly LiveKeeper[];
   readonly now: number;
   readonly rangeMs: number;
 }
 
-export function Ribbons({ keepers, now, rangeMs }: RibbonsProps) {
+export function Ribbons({ title, keepers, now, rangeMs }: RibbonsProps) {
   return (
-    <section class="card ribbons" aria-label="Generations of credentials">
+    <section class="card ribbons" aria-label={of(title, "Generations of credentials")}>
       <header>
         <h2>Credentials</h2>
         <ul class="legend">
