@@ -5,8 +5,9 @@ import type { Time } from "./browser-time.js";
 import { FleetPage } from "./fleet/fleet-page.js";
 import { applyTheme, DARK, type Preferences, remember, remembered, Shown } from "./ui/preferences.js";
 import { Look } from "./views/header.js";
-import { LivePage, Retry } from "./views/live-page.js";
+import { LivePage } from "./views/live-page.js";
 import { type Recorded, RecordPage } from "./views/record-page.js";
+import { Retry } from "./views/retry.js";
 import { zoneName } from "./words/instants.js";
 
 export interface AppProps {

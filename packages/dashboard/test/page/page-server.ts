@@ -26,10 +26,10 @@ export class PageServer {
   readonly #listening = new Set<ServerResponse>();
   #world: World;
   #timer: NodeJS.Timeout | undefined;
-  /** While false, lines stay open and nothing is said. */
-  speaks = true;
-  /** Bytes by path, as they were served. */
-  readonly served = new Map<string, number>();
+  /** While true, nothing but the page's own files is answered. */
+  isGone = false;
+  /** How often somebody called. */
+  hellos = 0;
 
   constructor(world: World) {
     this.#world = world;
@@ -62,7 +62,7 @@ export class PageServer {
 
   /** Ends every line, as a process that ends does. */
   hangUp(): void {
-    for (const answer of this.#listening) answer.destroy();
+    for (const answer of this.#listening) answer.end();
     this.#listening.clear();
   }
 
@@ -74,16 +74,17 @@ export class PageServer {
   }
 
   #say(event: string, value: unknown): void {
-    if (!this.speaks) return;
     for (const answer of this.#listening) answer.write(`event: ${event}\ndata: ${JSON.stringify(value)}\n\n`);
   }
 
   #answer(path: string, answer: ServerResponse): void {
-    if (path === "/api/mode") {
+    if (this.isGone && path.startsWith("/api/")) answer.writeHead(503).end();
+    else if (path === "/api/mode") {
       answer.writeHead(200, { "content-type": "application/json" }).end('{"mode":"host"}');
     } else if (path === "/api/live") {
       answer.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
       answer.write(`event: hello\ndata: ${JSON.stringify(this.#world.hello())}\n\n`);
+      this.hellos += 1;
       this.#listening.add(answer);
       answer.on("close", () => this.#listening.delete(answer));
     } else this.#answerFile(path === "/" ? "/index.html" : path, answer);
@@ -94,7 +95,6 @@ export class PageServer {
     try {
       if (type === undefined || path.includes("..")) throw new Error("no such file");
       const content = readFileSync(`${PAGE}${path.slice(1)}`);
-      this.served.set(path, content.length);
       answer
         .writeHead(200, {
           "content-type": type,

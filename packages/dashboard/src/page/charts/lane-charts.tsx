@@ -33,7 +33,7 @@ function countSeries(
 const ANSWER_COLOURS: Readonly<Record<AnswerKind, Colour>> = {
   "200": "series-1",
   "401": "series-2",
-  "other 4xx": "warning",
+  "other 4xx": "note",
   "5xx": "series-3",
   "no answer": "error",
 };

@@ -8,7 +8,7 @@ import uPlot from "uplot";
 import { Shown } from "../ui/preferences.js";
 import { clockFace, dayName, type Zone } from "../words/instants.js";
 import { type Colour, paletteOf } from "./palette.js";
-import { latencyRange, roomAbove, UNITS, type UnitName } from "./units.js";
+import { latencyRange, powersOfTen, roomAbove, UNITS, type UnitName } from "./units.js";
 
 export interface PlotSeries {
   readonly label: string;
@@ -95,7 +95,7 @@ function Canvas({ kind, x, from, to, series, unit, top, onPoint, plot }: CanvasP
   highest.current = top;
   const shape = series.map(({ label, colour }) => `${label} ${colour}`).join();
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another look or other series are another plot, new data are not
+  // Another look or other series are another plot; new data are not.
   useLayoutEffect(() => {
     const host = place.current;
     if (host === null) return;
@@ -194,7 +194,7 @@ function optionsFor({ host, kind, series, zone, unit, onPoint, highest }: Look):
         size: 48,
         gap: 6,
         space: 32,
-        ...(isLogarithmic ? {} : { incrs: steps }),
+        ...(isLogarithmic ? { splits: (_plot, _axis, min, max) => powersOfTen(min, max) } : { incrs: steps }),
         values: (_plot, splits) => splits.map(label),
       },
     ],

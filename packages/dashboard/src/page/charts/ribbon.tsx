@@ -75,7 +75,7 @@ export function Ribbon({ keeper, now, rangeMs }: RibbonProps) {
         </text>
       </svg>
       <p class="ribbon-told">{told === undefined ? "No credentials in this time." : describe(told, now, zone)}</p>
-      <Generations bars={bars} now={now} zone={zone} />
+      <Generations name={keeper.name} bars={bars} now={now} zone={zone} />
     </div>
   );
 }
@@ -117,14 +117,15 @@ function RibbonBar({ bar, y, scale, isPointed, onPoint }: RibbonBarProps) {
     return <rect class={name} x={left} y={y + inset} width={right - left} height={ROW - 2 * inset} rx={2} />;
   };
   const { advisoryAt = end, rejectedAt } = held;
-  const usedTo = Math.min(usedUntil, rejectedAt ?? usedUntil, end);
+  const goodUntil = Math.min(end, rejectedAt ?? end);
+  const usedTo = Math.min(usedUntil, goodUntil);
   return (
     <g class={isPointed ? "generation is-pointed" : "generation"} onPointerEnter={onPoint}>
       {part("generation-issued", start, held.takenAt, 4)}
-      {part("generation-left", held.takenAt, Math.min(advisoryAt, end))}
-      {part("generation-advisory", advisoryAt, end)}
+      {part("generation-left", held.takenAt, Math.min(advisoryAt, goodUntil))}
+      {part("generation-advisory", advisoryAt, goodUntil)}
       {part(isNewest ? "generation-used is-newest" : "generation-used", held.takenAt, usedTo)}
-      {rejectedAt === undefined ? null : part("generation-rejected", rejectedAt, Math.max(usedUntil, rejectedAt))}
+      {rejectedAt === undefined ? null : part("generation-rejected", rejectedAt, Math.max(end, rejectedAt))}
       {rejectedAt === undefined ? null : <Cross x={scale(rejectedAt)} y={y + ROW / 2} />}
       {Number.isFinite(end) ? (
         <line class="generation-end" x1={scale(end)} x2={scale(end)} y1={y} y2={y + ROW} />
@@ -202,7 +203,7 @@ function summaryOf({ generations, name }: LiveKeeper, now: number, zone: Zone): 
 function describe({ held, usedUntil, isNewest }: Bar, now: number, zone: Zone): string {
   const { generation, accessKeyId, takenAt, expiresAt, rejectedAt, issuedAt } = held;
   const parts = [
-    `Generation ${generation}, ${accessKeyId}:`,
+    accessKeyId === "" ? `Generation ${generation}:` : `Generation ${generation}, ${accessKeyId}:`,
     issuedAt === undefined ? "" : `issued ${instant(issuedAt, now, zone)},`,
     `taken ${instant(takenAt, now, zone)},`,
     isNewest ? "in use," : `in use for ${spokenLength(usedUntil - takenAt)},`,
@@ -213,20 +214,22 @@ function describe({ held, usedUntil, isNewest }: Bar, now: number, zone: Zone): 
 }
 
 interface GenerationsProps {
+  readonly name: string;
   readonly bars: readonly Bar[];
   readonly now: number;
   readonly zone: Zone;
 }
 
 /** The same for whoever does not see the bars, and for copying. */
-function Generations({ bars, now, zone }: GenerationsProps) {
+function Generations({ name, bars, now, zone }: GenerationsProps) {
   const [isOpen, setOpen] = useState(false);
   const id = useId();
   const time = (at: number | undefined) => (at === undefined ? "–" : instant(at, now, zone));
   return (
     <details onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary aria-controls={id}>As a table</summary>
-      <section id={id} class="scrolled" aria-label="Generations of credentials" tabIndex={0}>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
+      <section id={id} class="scrolled" aria-label={`Table of the generations of ${name}`} tabIndex={0}>
         {isOpen ? (
           <table>
             <thead>
@@ -242,7 +245,7 @@ function Generations({ bars, now, zone }: GenerationsProps) {
               {bars.toReversed().map(({ held }) => (
                 <tr key={held.generation}>
                   <th scope="row">{held.generation}</th>
-                  <td class="key">{held.accessKeyId}</td>
+                  <td class="key">{held.accessKeyId === "" ? "–" : held.accessKeyId}</td>
                   <td>{time(held.issuedAt)}</td>
                   <td>{time(held.takenAt)}</td>
                   <td>{time(held.advisoryAt)}</td>

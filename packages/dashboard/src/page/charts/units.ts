@@ -5,7 +5,7 @@ import { shortCount } from "../words/numbers.js";
 
 export interface Unit {
   readonly tell: (value: number) => string;
-  /** On the axis; an empty text leaves the line without. */
+  /** On the axis. */
   readonly label: (value: number) => string;
   /** Distances that lines on the axis may have. */
   readonly steps: number[];
@@ -26,15 +26,10 @@ export const UNITS = {
   count: { tell: shortCount, label: shortCount, steps: COUNT_STEPS, isLogarithmic: false },
   length: { tell: roughLength, label: roughLength, steps: LENGTH_STEPS, isLogarithmic: false },
   // A refresh may take three seconds where a request takes four milliseconds, and both matter.
-  latency: { tell: spokenLatency, label: wholePower, steps: [], isLogarithmic: true },
+  latency: { tell: spokenLatency, label: spokenLatency, steps: [], isLogarithmic: true },
 } as const satisfies Record<string, Unit>;
 
 export type UnitName = keyof typeof UNITS;
-
-function wholePower(value: number): string {
-  const power = Math.log10(value);
-  return Math.abs(power - Math.round(power)) < 1e-9 ? spokenLatency(value) : "";
-}
 
 /** So that the highest bar does not touch the edge, and nothing at all is not a division by nothing. */
 export function roomAbove(max: number | null): number {
@@ -49,4 +44,9 @@ export function latencyRange(min: number | null, max: number | null): [number, n
     min === null || min <= 0 ? LEAST_LATENCY_MS : Math.min(LEAST_LATENCY_MS, 10 ** Math.floor(Math.log10(min)));
   const most = max === null || max <= 0 ? 1000 : 10 ** Math.ceil(Math.log10(max));
   return [least, Math.max(most, least * 100)];
+}
+
+export function powersOfTen(min: number, max: number): number[] {
+  const first = Math.round(Math.log10(min));
+  return Array.from({ length: Math.round(Math.log10(max)) - first + 1 }, (_, power) => 10 ** (first + power));
 }

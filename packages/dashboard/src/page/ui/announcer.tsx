@@ -12,6 +12,7 @@ export function Announcer({ message, time }: { readonly message: string; readonl
   const [said, setSaid] = useState("");
   const saidAt = useRef(Number.NEGATIVE_INFINITY);
   useEffect(() => {
+    if (message === "") return;
     const wait = Math.max(0, saidAt.current + PAUSE_MS - time.now());
     return time.after(wait, () => {
       saidAt.current = time.now();

@@ -42,7 +42,7 @@ export function Events({ told, hasLanes }: EventsProps) {
         />
       </header>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
-      <div class="scrolled event-scroll" tabIndex={0} role="group" aria-label="Events, newest first">
+      <section class="scrolled event-scroll" tabIndex={0} aria-label="Events, newest first">
         {chosen.length === 0 ? (
           <p class="empty">{filter === "all" ? "Nothing has happened so far." : "None."}</p>
         ) : null}
@@ -51,7 +51,7 @@ export function Events({ told, hasLanes }: EventsProps) {
             <Row key={event.id} event={event} row={row} hasLanes={hasLanes} onOpen={setOpen} />
           ))}
         </ol>
-      </div>
+      </section>
       {open === undefined ? null : <Story event={open} onClose={() => setOpen(undefined)} />}
     </section>
   );

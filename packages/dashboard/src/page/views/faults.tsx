@@ -13,6 +13,7 @@ export interface FaultsProps {
 export function Faults({ faults, now }: FaultsProps) {
   const { zone } = useContext(Shown);
   return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
     <section class={faults.length === 0 ? "faults" : "faults has-faults"} aria-label="Faults active now" tabIndex={0}>
       <h2>
         {faults.length === 0 ? "No fault is active" : faults.length === 1 ? "Fault active" : `${faults.length} faults`}

@@ -1,47 +1,79 @@
 /** The one big figure: how long requests would go on if the source of credentials went away now, and what that means. */
 
 import type { LiveKeeper, LiveLane } from "@evertoken/telemetry/live";
+import type { ComponentChildren } from "preact";
 import { useContext } from "preact/hooks";
 import { SeverityIcon } from "../ui/icons.js";
 import { Shown } from "../ui/preferences.js";
 import { instant } from "../words/instants.js";
 import { lengthParts, spokenAge, spokenLength } from "../words/lengths.js";
-import { decisiveKeeper, judge } from "../words/survival.js";
+import { decisiveKeeper, type Judgement, judge } from "../words/survival.js";
 
 export interface HeroProps {
+  /** In the demo: of which lane it is. */
+  readonly title?: string | undefined;
   readonly lane: LiveLane;
   readonly now: number;
 }
 
-export function Hero({ lane, now }: HeroProps) {
+export function Hero({ lane, now, title }: HeroProps) {
   const { zone } = useContext(Shown);
-  const { severity, verdict, meaning } = judge(lane, now, zone);
   return (
-    <section class={`hero card of-${severity}`} aria-label="How long would we survive now?">
+    <HeroCard title={title} survivalMs={lane.survivalMs} judgement={judge(lane, now, zone)}>
+      <Facts lane={lane} now={now} />
+    </HeroCard>
+  );
+}
+
+export interface HeroCardProps {
+  readonly title?: string | undefined;
+  /** Infinite for credentials that never end. */
+  readonly survivalMs: number | undefined;
+  readonly judgement: Judgement;
+  readonly children: ComponentChildren;
+}
+
+export function HeroCard({ title, survivalMs, judgement, children }: HeroCardProps) {
+  const { severity, verdict, meaning } = judgement;
+  return (
+    <section class={`hero card of-${severity}`} aria-label={of(title, "How long would we survive now?")}>
       <h2>
         Survives an outage for
-        <span class={`verdict is-${severity}`}>
+        <span key={verdict} class={`verdict is-${severity}`}>
           <SeverityIcon severity={severity} />
           {verdict}
         </span>
       </h2>
       <p class={`figure is-${severity}`}>
-        <Figure ms={lane.survivalMs} isEndless={verdict === "Endless"} />
+        <Figure ms={verdict === "Endless" ? Number.POSITIVE_INFINITY : survivalMs} />
       </p>
       <p class="meaning">{meaning}</p>
-      <Facts lane={lane} now={now} />
+      {children}
     </section>
   );
 }
 
-function Figure({ ms, isEndless }: { readonly ms: number | undefined; readonly isEndless: boolean }) {
-  if (ms === undefined) return <span class="figure-value">{isEndless ? "∞" : "–"}</span>;
-  return lengthParts(ms).map(({ value, unit }) => (
-    <span key={unit} class="figure-part">
-      <span class="figure-value">{value}</span>
-      <span class="figure-unit">{unit}</span>
+/** Landmarks of the same kind are told apart by their lane. */
+export function of(title: string | undefined, name: string): string {
+  return title === undefined ? name : `${title}: ${name}`;
+}
+
+function Figure({ ms }: { readonly ms: number | undefined }) {
+  if (ms === undefined || !Number.isFinite(ms)) {
+    return <span class="figure-value">{ms === undefined ? "–" : "∞"}</span>;
+  }
+  const parts = lengthParts(ms);
+  return (
+    // Ten hours are wider than nine: another figure, not one that moves.
+    <span class="figure-parts" key={parts[0]?.value.length}>
+      {parts.map(({ value, unit }) => (
+        <span key={unit} class="figure-part">
+          <span class="figure-value">{value}</span>
+          <span class="figure-unit">{unit}</span>
+        </span>
+      ))}
     </span>
-  ));
+  );
 }
 
 function Facts({ lane, now }: HeroProps) {
@@ -61,11 +93,11 @@ function Facts({ lane, now }: HeroProps) {
         name="Ends"
         value={held === undefined ? "–" : held.expiresAt === undefined ? "never" : at(held.expiresAt)}
       />
-      <Fact name="Last asked" value={lastAsked(keeper, now)} isWide />
       <Fact
         name="Session token"
         value={sessionTokenEnd === undefined ? "none held" : `for ${spokenLength(Math.max(0, sessionTokenEnd - now))}`}
       />
+      <Fact name="Last asked" value={lastAsked(keeper, now)} isWide />
     </dl>
   );
 }
@@ -78,7 +110,7 @@ interface FactProps {
   readonly isWide?: boolean;
 }
 
-function Fact({ name, value, isKey = false, isWide = false }: FactProps) {
+export function Fact({ name, value, isKey = false, isWide = false }: FactProps) {
   return (
     <div class={isWide ? "is-wide" : undefined}>
       <dt>{name}</dt>

@@ -1,6 +1,6 @@
 /** Everything about one lane: a process that keeps credentials, or in the demo one of the two side by side. */
 
-import type { LiveKeeper, LiveLane } from "@evertoken/telemetry/live";
+import type { LiveLane } from "@evertoken/telemetry/live";
 import {
   AnswersChart,
   LatencyChart,
@@ -9,13 +9,10 @@ import {
   SurvivalChart,
   type Window,
 } from "../charts/lane-charts.js";
-import { Ribbon } from "../charts/ribbon.js";
 import type { Bucket } from "../live/history.js";
 import { Hero } from "./hero.js";
+import { Ribbons } from "./ribbons.js";
 import { TotalsRow } from "./totals.js";
-
-/** An agent may hold many roles; the page shows the first, status and metrics all. */
-const MOST_RIBBONS = 6;
 
 /** What a lane's charts show. */
 export interface Drawn {
@@ -50,12 +47,12 @@ export function Lane({ lane, now, drawn, tops, title }: LaneProps) {
     <section class="lane" aria-label={title ?? lane.name}>
       {title === undefined ? null : <h2 class="lane-title">{title}</h2>}
       <div class="lane-grid">
-        <Hero lane={lane} now={now} />
+        <Hero lane={lane} now={now} title={title} />
         <div class="card survival">
           <SurvivalChart bars={fine} window={window} {...scale("survival")} />
         </div>
         <TotalsRow totals={lane.totals} />
-        <Ribbons keepers={lane.keepers} now={now} rangeMs={window.to - window.from} />
+        <Ribbons title={title} keepers={lane.keepers} now={now} rangeMs={window.to - window.from} />
         <div class="charts">
           <div class="card">
             <AnswersChart bars={bars} window={window} {...scale("answers")} />
@@ -71,52 +68,6 @@ export function Lane({ lane, now, drawn, tops, title }: LaneProps) {
           </div>
         </div>
       </div>
-    </section>
-  );
-}
-
-interface RibbonsProps {
-  readonly keepers: readonly LiveKeeper[];
-  readonly now: number;
-  readonly rangeMs: number;
-}
-
-function Ribbons({ keepers, now, rangeMs }: RibbonsProps) {
-  return (
-    <section class="card ribbons" aria-label="Generations of credentials">
-      <header>
-        <h2>Credentials</h2>
-        <ul class="legend">
-          <li>
-            <span class="swatch of-used" />
-            in use
-          </li>
-          <li>
-            <span class="swatch of-left" />
-            valid
-          </li>
-          <li>
-            <span class="swatch of-advisory" />
-            next is asked for
-          </li>
-          <li>
-            <span class="swatch of-rejected" />
-            rejected
-          </li>
-        </ul>
-      </header>
-      {keepers.length === 0 ? (
-        <p class="empty ribbon-empty">
-          Each client keeps credentials of its own here, and tells nobody until when they are good.
-        </p>
-      ) : null}
-      {keepers.slice(0, MOST_RIBBONS).map((keeper) => (
-        <div key={keeper.name}>
-          {keepers.length > 1 ? <h3>{keeper.name}</h3> : null}
-          <Ribbon keeper={keeper} now={now} rangeMs={rangeMs} />
-        </div>
-      ))}
-      {keepers.length > MOST_RIBBONS ? <p class="aside">and {keepers.length - MOST_RIBBONS} more</p> : null}
     </section>
   );
 }

@@ -1,17 +1,17 @@
 /** The page of a process that is followed, in every state that the line to it can be in. */
 
-import { useContext, useEffect, useState } from "preact/hooks";
+import { useContext, useState } from "preact/hooks";
 import type { Time } from "../browser-time.js";
 import type { Connection } from "../live/feed.js";
 import { type Live, useLive } from "../live/use-live.js";
 import { Announcer } from "../ui/announcer.js";
 import { Shown } from "../ui/preferences.js";
 import { preciseClockFace, zoneName } from "../words/instants.js";
-import { roughLength } from "../words/lengths.js";
 import { judge, type Severity } from "../words/survival.js";
 import { laneTitle } from "./lane-title.js";
 import { Notice } from "./notice.js";
 import { ProcessPage } from "./process-page.js";
+import { Retry } from "./retry.js";
 
 const LIVE_URL = "./api/live";
 
@@ -90,24 +90,5 @@ function Notices({ live, time }: { readonly live: Live; readonly time: Time }) {
       <b>Another process answers now.</b> It was started anew; the page began anew with it at{" "}
       {preciseClockFace(replacedAt, zone)}.
     </Notice>
-  );
-}
-
-interface RetryProps {
-  readonly retryAt: number;
-  readonly time: Time;
-  readonly onRetry: () => void;
-}
-
-export function Retry({ retryAt, time, onRetry }: RetryProps) {
-  const [now, setNow] = useState(() => time.now());
-  useEffect(() => time.every(500, () => setNow(time.now())), [time]);
-  return (
-    <span class="retry">
-      <span class="retry-in">Trying again in {roughLength(Math.max(0, retryAt - now))}.</span>{" "}
-      <button type="button" onClick={onRetry}>
-        Try now
-      </button>
-    </span>
   );
 }

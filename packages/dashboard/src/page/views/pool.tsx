@@ -112,7 +112,6 @@ function Key({ shading }: { readonly shading: Shading }) {
       <li>
         {least}
         {Array.from({ length: SHADES }, (_, shade) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: they never move
           <span key={shade} class={`cell shade-${shade}`} />
         ))}
         {most}

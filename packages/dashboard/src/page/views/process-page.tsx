@@ -2,9 +2,8 @@
 
 import { useMemo } from "preact/hooks";
 import type { Observed, Process } from "../live/observed.js";
-import { RANGES, type Range, rangeFor, rangeNamed } from "../live/ranges.js";
+import { type Range, rangeFor, rangeNamed } from "../live/ranges.js";
 import { useAddress } from "../ui/address.js";
-import { Choice } from "../ui/choice.js";
 import type { Severity } from "../words/survival.js";
 import { Events } from "./events.js";
 import { Faults } from "./faults.js";
@@ -12,6 +11,7 @@ import { Header } from "./header.js";
 import { type Drawn, Lane } from "./lane.js";
 import { laneTitle } from "./lane-title.js";
 import { PoolGrid } from "./pool.js";
+import { RangeChoice } from "./range-choice.js";
 import { topsOf } from "./tops.js";
 import { Versus } from "./versus.js";
 
@@ -85,20 +85,4 @@ function drawnOf(history: Observed["histories"][number], now: number, { lengthMs
     bars: history.between(from, now, barMs),
     fine: history.between(from, now, barMs / FINER),
   };
-}
-
-interface RangeChoiceProps {
-  readonly chosen: Range | undefined;
-  readonly current: Range;
-  readonly onChoose: (name: string) => void;
-}
-
-/** Without a choice the range grows with what there is to show. */
-export function RangeChoice({ chosen, current, onChoose }: RangeChoiceProps) {
-  const options = RANGES.map(({ name, label }) => ({ value: name as string, label }));
-  return (
-    <div class={chosen === undefined ? "ranges is-auto" : "ranges"}>
-      <Choice label="Time range" value={current.name} onChoose={onChoose} options={options} />
-    </div>
-  );
 }

@@ -25,6 +25,7 @@ export function Story({ event, onClose }: StoryProps) {
     if (click.target === dialog.current) close();
   };
   return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes a dialog by itself
     <dialog class="story" ref={dialog} aria-labelledby={title} onClose={onClose} onClick={onClick}>
       <div class="story-box">
         <header>
@@ -46,7 +47,6 @@ export function Story({ event, onClose }: StoryProps) {
         {story.length === 0 ? null : <h3>How it came to it</h3>}
         <ol class="story-lines">
           {story.map((line, index) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: lines never move
             <li key={index}>{line}</li>
           ))}
         </ol>

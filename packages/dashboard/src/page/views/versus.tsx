@@ -54,7 +54,7 @@ export function Versus({ lanes }: { readonly lanes: readonly LiveLane[] }) {
               <th scope="row">{name}</th>
               {lanes.map(({ name: lane, totals }) => (
                 <td key={lane}>
-                  <b class={isTrouble ? (of(totals) > 0 ? "is-error" : "is-good") : undefined}>{count(of(totals))}</b>
+                  <b class={isTrouble ? (of(totals) > 0 ? "is-error" : "is-good") : undefined}>{count(of(totals))}</b>{" "}
                   <span class="aside">{aside?.(totals) ?? ""}</span>
                 </td>
               ))}

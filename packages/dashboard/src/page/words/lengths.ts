@@ -29,7 +29,7 @@ export function spokenLength(ms: number): string {
 /** One part only, for axes and tables: `5 h`, `47 s`. */
 export function roughLength(ms: number): string {
   if (ms >= 2 * DAY) return `${Math.round(ms / DAY)} d`;
-  if (ms >= 2 * HOUR) return `${Math.round((ms / HOUR) * 10) / 10} h`;
+  if (ms >= 2 * HOUR || ms === HOUR) return `${Math.round((ms / HOUR) * 10) / 10} h`;
   if (ms >= 2 * MINUTE) return `${Math.round(ms / MINUTE)} min`;
   return `${Math.max(0, Math.round(ms / SECOND))} s`;
 }

@@ -14,7 +14,7 @@ const MINUTE = 60_000;
 export const CRITICAL_MS = 4 * MINUTE;
 export const LOW_MS = 60 * MINUTE;
 /** Credentials that never live for longer are not low for it. */
-const SHORT_LIFE_MS = 90 * MINUTE;
+export const SHORT_LIFE_MS = 90 * MINUTE;
 
 export interface Judgement {
   readonly severity: Severity;
