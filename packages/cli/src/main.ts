@@ -4,6 +4,7 @@
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { addAgentCommand } from "./agent-command.js";
+import { addBenchCommand } from "./bench/bench-command.js";
 import { EXIT } from "./command.js";
 import { addCredentialProcessCommand } from "./credential-process-command.js";
 import { addDemoCommand } from "./demo-command.js";
@@ -29,6 +30,7 @@ addExecCommand(program, exit);
 addCredentialProcessCommand(program, exit);
 addStatusCommand(program, exit);
 addSimulateCommand(program, exit);
+addBenchCommand(program, exit);
 
 // Nobody reads it any more, as with `| head`: whatever more there is to do would be for nobody.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
