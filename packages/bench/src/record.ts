@@ -33,6 +33,10 @@ export interface Settings {
   readonly seed: number;
   /** `discard`, `simulator`, or the endpoint. */
   readonly target: string;
+  /** Of an endpoint of the user's own. */
+  readonly bucket?: string;
+  /** Of an endpoint of the user's own. */
+  readonly region?: string;
 }
 
 export interface CaseSettings {
@@ -44,7 +48,7 @@ export interface CaseSettings {
   /** Open loop: arrivals per second whatever the answers do; closed loop without. */
   readonly arrivalsPerSecond?: number;
   readonly tls: boolean;
-  /** `crc32`, … or `when-required`. */
+  /** `default`: whatever the client does unless it is told; `crc32`, … or `when-required`. */
   readonly checksum: string;
 }
 

@@ -1,7 +1,9 @@
 /** What is measured, of whom, and what is asked of the fast lane. */
 
-import { LARGE, SMALL } from "../target/objects.js";
 import type { LaneName } from "./lanes.js";
+
+export const SMALL = 4 * 1024;
+const LARGE = 1024 * 1024;
 
 /** Figures of one run. */
 export interface Figures {

@@ -6,6 +6,7 @@ import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3
 import { createS3Pool } from "@evertoken/s3";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { Agent, request } from "undici";
+import { LARGE_BYTES, readFolder } from "../objects.js";
 import type { Case } from "./cases.js";
 
 export const LANES = {
@@ -37,7 +38,7 @@ const CREDENTIALS = {
 };
 
 export function openLane(name: LaneName, { operation, size, scheme }: Case, { endpoint, ca }: Way): Send {
-  const bucket = operation === "get" ? "download" : size > 64 * 1024 ? "large" : "small";
+  const bucket = operation === "get" ? readFolder(size) : size > LARGE_BYTES ? "large" : "small";
   const key = (index: number) => `2026/11/reports-${index % 1000}.csv`;
   if (name === "undici") {
     const dispatcher = new Agent({ connections: SOCKETS, connect: { ca } });

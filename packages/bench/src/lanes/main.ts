@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { median } from "../statistics.js";
 import { startTarget, type Target } from "../target/target.js";
-import { CASES, type Case, type Figures } from "./cases.js";
+import { CASES, type Case, type Figures, SMALL } from "./cases.js";
 import type { Run } from "./lane-process.js";
 import type { LaneName } from "./lanes.js";
 import { goalsOf, tableOf } from "./report.js";
@@ -88,7 +88,7 @@ if (values.help) {
   console.log(HELP);
 } else {
   const [rounds, seconds, cases] = [positive("rounds"), positive("seconds"), chosenCases()];
-  const target = await startTarget();
+  const target = await startTarget([SMALL]);
   try {
     const machine = `${availableParallelism()} × ${cpus()[0]?.model.trim() ?? "unknown processor"}`;
     console.log(

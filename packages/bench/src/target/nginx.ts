@@ -10,7 +10,7 @@ import type { AddressInfo } from "node:net";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { ANSWER_HEADERS, DOWNLOAD_HEADERS, OBJECT } from "./objects.js";
+import { ANSWER_HEADERS, download, UPLOAD_COMPLETED, UPLOAD_CREATED } from "./objects.js";
 
 const NGINX = ["nginx", "/usr/sbin/nginx"];
 
@@ -23,11 +23,17 @@ export interface Ports {
   readonly tlsPort: number;
 }
 
-/** @param folder holds `key.pem` and `certificate.pem`, and takes nginx's own files. */
-export async function startNginx(path: string, folder: string): Promise<Ports & { readonly child: ChildProcess }> {
+/**
+ * @param folder holds `key.pem` and `certificate.pem`, and takes nginx's own files.
+ * @param sizes of the objects that are there to be read.
+ */
+export async function startNginx(
+  path: string,
+  folder: string,
+  sizes: readonly number[],
+): Promise<Ports & { readonly child: ChildProcess }> {
   const [port, tlsPort] = [await freePort(), await freePort()];
-  writeFileSync(join(folder, "object"), OBJECT);
-  writeFileSync(join(folder, "nginx.conf"), configuration(folder, { port, tlsPort }));
+  writeFileSync(join(folder, "nginx.conf"), configuration(folder, { port, tlsPort }, sizes));
   const child = spawn(path, ["-p", folder, "-c", join(folder, "nginx.conf"), "-e", join(folder, "error.log")], {
     stdio: ["ignore", "ignore", "inherit"],
   });
@@ -40,11 +46,26 @@ const headers = (of: Readonly<Record<string, string>>) =>
     .map(([name, value]) => `add_header ${name} '${value}';`)
     .join("\n");
 
-function configuration(folder: string, { port, tlsPort }: Ports): string {
-  const { "content-type": type, ...download } = DOWNLOAD_HEADERS;
+/** Writes an object of that size, and says how it is served. */
+function readable(folder: string, size: number): string {
+  const { body, headers: own } = download(size);
+  writeFileSync(join(folder, `object-${size}`), body);
+  const { "content-type": _, ...others } = own;
+  return `
+    location ~ /read-${size}/ {
+      ${headers(ANSWER_HEADERS)}
+      ${headers(others)}
+      etag off;
+      rewrite ^ /object-${size} break;
+      root ${folder};
+    }`;
+}
+
+function configuration(folder: string, { port, tlsPort }: Ports, sizes: readonly number[]): string {
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
     .map((name) => `${name}_temp_path ${join(folder, name)};`)
     .join("\n");
+  const takes = `${headers(ANSWER_HEADERS)} if ($request_method = DELETE) { return 204; } return 200 $answer;`;
   return `
 daemon off;
 worker_processes 1;
@@ -57,34 +78,33 @@ http {
   keepalive_requests 1000000000;
   keepalive_timeout 600;
   client_max_body_size 0;
-  client_body_buffer_size 2m;
-  default_type ${type};
-  open_file_cache max=10 inactive=600s;
+  client_body_buffer_size 20m;
+  default_type application/octet-stream;
+  open_file_cache max=100 inactive=600s;
+  map "$request_method $args" $answer {
+    default "";
+    "~^POST .*uploadId=" "${UPLOAD_COMPLETED}";
+    "~^POST " "${UPLOAD_CREATED}";
+  }
   upstream reader { server unix:${join(folder, "reader.sock")}; keepalive 128; keepalive_requests 1000000000; }
   server {
     listen unix:${join(folder, "reader.sock")};
-    location / { ${headers(ANSWER_HEADERS)} return 200 ""; }
+    location / { ${takes} }
   }
   server {
     listen 127.0.0.1:${port};
     listen 127.0.0.1:${tlsPort} ssl;
     ssl_certificate ${join(folder, "certificate.pem")};
     ssl_certificate_key ${join(folder, "key.pem")};
-    location /small/ { ${headers(ANSWER_HEADERS)} return 200 ""; }
-    location /download/ {
-      ${headers(ANSWER_HEADERS)}
-      ${headers(download)}
-      etag off;
-      rewrite ^ /object break;
-      root ${folder};
-    }
-    location /large/ {
+    ${sizes.map((size) => readable(folder, size)).join("")}
+    location ~ /large/ {
       proxy_pass http://reader;
       proxy_http_version 1.1;
       proxy_pass_request_body off;
       proxy_set_header Connection "";
       proxy_set_header Content-Length "";
     }
+    location / { ${takes} }
   }
 }
 `;

@@ -3,16 +3,30 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { ANSWER_HEADERS, DOWNLOAD_HEADERS, OBJECT } from "./objects.js";
+import { ANSWER_HEADERS, type Download, download, UPLOAD_COMPLETED, UPLOAD_CREATED } from "./objects.js";
 
-const { KEY: key, CERTIFICATE: cert } = process.env;
+const { KEY: key, CERTIFICATE: cert, SIZES = "" } = process.env;
+
+const downloads = new Map<string, Download>();
+for (const size of SIZES.split(",")) if (size !== "") downloads.set(size, download(Number(size)));
 
 function answer(request: IncomingMessage, response: ServerResponse): void {
   request.resume();
   request.once("end", () => {
-    if (request.method === "GET") response.writeHead(200, { ...ANSWER_HEADERS, ...DOWNLOAD_HEADERS }).end(OBJECT);
-    else response.writeHead(200, ANSWER_HEADERS).end();
+    const { method, url = "/" } = request;
+    if (method === "GET" || method === "HEAD") {
+      const found = downloads.get(/\/read-(\d+)\//.exec(url)?.[1] ?? "");
+      if (found === undefined) response.writeHead(404, ANSWER_HEADERS).end();
+      else send(response, found);
+    } else if (method === "DELETE") response.writeHead(204, ANSWER_HEADERS).end();
+    else if (method === "POST") {
+      response.writeHead(200, ANSWER_HEADERS).end(url.includes("uploadId=") ? UPLOAD_COMPLETED : UPLOAD_CREATED);
+    } else response.writeHead(200, ANSWER_HEADERS).end();
   });
+}
+
+function send(response: ServerResponse, { body, headers }: Download): void {
+  response.writeHead(200, { ...ANSWER_HEADERS, ...headers, "content-length": body.length }).end(body);
 }
 
 const listening = [createServer(answer), createTlsServer({ key, cert }, answer)].map(
@@ -25,4 +39,5 @@ const listening = [createServer(answer), createTlsServer({ key, cert }, answer)]
 
 const [port, tlsPort] = await Promise.all(listening);
 process.send?.({ port, tlsPort });
+process.on("SIGINT", () => {});
 process.once("disconnect", () => process.exit());

@@ -1,5 +1,5 @@
 /**
- * What the lanes send to: a server that does next to nothing, in a process of its own, over HTTP and HTTPS. nginx when this
+ * What clients send to unless they are given another target: a server that does next to nothing, in a process of its own, over HTTP and HTTPS. nginx when this
  * machine has it, else Node.js's own server, which takes longer for an answer than the fastest lane does.
  */
 
@@ -17,10 +17,15 @@ export interface Target {
   readonly https: string;
   /** Whom to trust for HTTPS: PEM. */
   readonly ca: string;
+  /** The same, in a file. */
+  readonly caFile: string;
+  /** Of the process that answers. */
+  readonly pid: number;
   close(): Promise<void>;
 }
 
-export async function startTarget(): Promise<Target> {
+/** @param sizes of the objects that are there to be read, under `read-SIZE/`. */
+export async function startTarget(sizes: readonly number[]): Promise<Target> {
   const { private: key, cert: ca } = await generate([{ name: "commonName", value: "localhost" }], {
     keyType: "ec",
     algorithm: "sha256",
@@ -32,12 +37,16 @@ export async function startTarget(): Promise<Target> {
   writeFileSync(join(folder, "key.pem"), key, { mode: 0o600 });
   writeFileSync(join(folder, "certificate.pem"), ca);
   const nginx = findNginx();
-  const { child, port, tlsPort } = await (nginx === undefined ? startNode(key, ca) : startNginx(nginx, folder));
+  const { child, port, tlsPort } = await (nginx === undefined
+    ? startNode(key, ca, sizes)
+    : startNginx(nginx, folder, sizes));
   return {
     name: nginx === undefined ? "Node.js" : "nginx",
     http: `http://127.0.0.1:${port}`,
     https: `https://localhost:${tlsPort}`,
     ca,
+    caFile: join(folder, "certificate.pem"),
+    pid: child.pid ?? 0,
     close: async () => {
       child.kill();
       if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
@@ -46,8 +55,13 @@ export async function startTarget(): Promise<Target> {
   };
 }
 
-async function startNode(KEY: string, CERTIFICATE: string): Promise<Ports & { readonly child: ChildProcess }> {
-  const child = fork(join(import.meta.dirname, "node-server.js"), { env: { ...process.env, KEY, CERTIFICATE } });
+async function startNode(
+  KEY: string,
+  CERTIFICATE: string,
+  sizes: readonly number[],
+): Promise<Ports & { readonly child: ChildProcess }> {
+  const env = { ...process.env, KEY, CERTIFICATE, SIZES: sizes.join(",") };
+  const child = fork(join(import.meta.dirname, "node-server.js"), { env });
   const [ports] = (await once(child, "message")) as [Ports];
   return { ...ports, child };
 }

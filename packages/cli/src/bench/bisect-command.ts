@@ -1,6 +1,14 @@
 /** `evertoken bench bisect`: which release brought a loss. */
 
-import { bisect, bisectText, METRIC_NAMES, type MetricName, parseCandidate, publishedVersions, stepText } from "@evertoken/bench";
+import {
+  bisect,
+  bisectText,
+  METRIC_NAMES,
+  type MetricName,
+  parseCandidate,
+  publishedVersions,
+  stepText,
+} from "@evertoken/bench";
 import { InvalidInputError } from "@evertoken/core";
 import { type Command, Option } from "commander";
 import { EXIT, untilInterrupted, wholeNumber } from "../command.js";
@@ -80,14 +88,20 @@ function assertUsable(candidates: readonly string[], { good, bad, rounds }: Opti
   if (candidates.length > 0 === (good !== undefined || bad !== undefined) || (candidates.length === 0 && !hasRange)) {
     problems.push({ field: "--good and --bad", message: "expected both of them, or candidates instead" });
   }
-  if (candidates.length === 1) problems.push({ field: candidates[0] ?? "", message: "is the only one: expected two or more" });
+  if (candidates.length === 1)
+    problems.push({ field: candidates[0] ?? "", message: "is the only one: expected two or more" });
   if (cases !== 1) problems.push({ field: "--case", message: `names ${cases} cases: expected one` });
-  if (rounds < FEWEST_ROUNDS) problems.push({ field: "--rounds", message: `is ${rounds}: expected ${FEWEST_ROUNDS} or more` });
+  if (rounds < FEWEST_ROUNDS)
+    problems.push({ field: "--rounds", message: `is ${rounds}: expected ${FEWEST_ROUNDS} or more` });
   if (problems.length > 0) throw new InvalidInputError("evertoken bench bisect", problems);
   for (const candidate of candidates) parseCandidate(candidate);
 }
 
-async function specsOf(candidates: readonly string[], { good, bad }: Options, signal: AbortSignal): Promise<readonly string[]> {
+async function specsOf(
+  candidates: readonly string[],
+  { good, bad }: Options,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   if (good === undefined || bad === undefined) return candidates;
   const versions = await publishedVersions(good, bad, { signal });
   if (versions.length < 2) {

@@ -43,7 +43,11 @@ Exit codes: 0 faster, or no worse; 1 slower, or the bench failed; 2 bad usage; 3
     });
 }
 
-async function compareCandidates(candidates: readonly string[], options: Options, signal: AbortSignal): Promise<number> {
+async function compareCandidates(
+  candidates: readonly string[],
+  options: Options,
+  signal: AbortSignal,
+): Promise<number> {
   assertOnePrinted(options);
   const settings = await settingsOf(options);
   const record = await measure(settings, candidates, { yes: options.yes, signal });

@@ -34,7 +34,14 @@ Exit codes: 0 listed; 2 bad usage.`,
     .action(async (options: Options) => exit(await untilInterrupted(() => list(options))));
 }
 
-async function list({ folder = runsFolder(), case: name, candidate, last, json, ...judging }: Options): Promise<number> {
+async function list({
+  folder = runsFolder(),
+  case: name,
+  candidate,
+  last,
+  json,
+  ...judging
+}: Options): Promise<number> {
   const runs = await keptRuns(folder);
   for (const { problem } of runs) {
     if (problem !== undefined) process.stderr.write(`evertoken: passed over: ${problem}\n`);

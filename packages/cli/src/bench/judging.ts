@@ -20,9 +20,10 @@ export function addJudgingOptions(command: Command): Command {
       0.98,
     )
     .addOption(
-      new Option("--judge <figures...>", "what the verdict comes from (default: throughput cpu; with --arrivals p50 cpu)").choices(
-        METRIC_NAMES,
-      ),
+      new Option(
+        "--judge <figures...>",
+        "what the verdict comes from (default: throughput cpu; with --arrivals p50 cpu)",
+      ).choices(METRIC_NAMES),
     );
 }
 

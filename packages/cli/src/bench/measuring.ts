@@ -38,13 +38,25 @@ const DEFAULT_CASE = "put-4KiB";
 
 export function addMeasuringOptions(command: Command): Command {
   return command
-    .option("--case <names...>", `what is measured: ${CASE_NAMES.join(", ")}, other sizes alike (default: ${DEFAULT_CASE})`)
+    .option(
+      "--case <names...>",
+      `what is measured: ${CASE_NAMES.join(", ")}, other sizes alike (default: ${DEFAULT_CASE})`,
+    )
     .option("--workload <file>", "cases of a workload file of awslabs' aws-crt-s3-benchmarks (*.run.json)")
     .option("--in-memory", "take a workload whose files are on disk, and keep their bytes in memory")
-    .option("--rounds <count>", "rounds, each a process of its own per candidate", wholeNumber(1, 1000), DEFAULTS.rounds)
+    .option(
+      "--rounds <count>",
+      "rounds, each a process of its own per candidate",
+      wholeNumber(1, 1000),
+      DEFAULTS.rounds,
+    )
     .option("--measure <ms>", "how long each is measured", wholeNumber(100, 600_000), DEFAULTS.measureMs)
     .option("--warm-up <ms>", "how long it may warm up, at most", wholeNumber(0, 600_000), DEFAULTS.warmUpMs)
-    .option("--in-flight <count>", "operations under way at a time (default: 32; fewer for large objects)", wholeNumber(1, 1000))
+    .option(
+      "--in-flight <count>",
+      "operations under way at a time (default: 32; fewer for large objects)",
+      wholeNumber(1, 1000),
+    )
     .option("--arrivals <per second>", "operations begin at this rate, whatever the answers do", decimal(0.1, 100_000))
     .option("--https", "over TLS")
     .addOption(new Option("--checksum <algorithm>", "what requests carry").choices(CHECKSUMS).default("default"))
@@ -52,7 +64,12 @@ export function addMeasuringOptions(command: Command): Command {
     .option("--bucket <name>", "at an endpoint: where to write; what was written is removed in the end")
     .option("--region <name>", "at an endpoint")
     .option("--yes", "write to an endpoint that is not on this machine without asking")
-    .option("--seed <number>", "repeats the order of candidates, keys and draws", wholeNumber(0, 2 ** 31), DEFAULTS.seed);
+    .option(
+      "--seed <number>",
+      "repeats the order of candidates, keys and draws",
+      wholeNumber(0, 2 ** 31),
+      DEFAULTS.seed,
+    );
 }
 
 /** @throws InvalidInputError naming what is wrong. */
@@ -69,7 +86,14 @@ export async function settingsOf(options: MeasuringOptions): Promise<BenchSettin
   return { cases, rounds, measureMs, warmUpMs, seed, target, ...where };
 }
 
-async function casesOf(options: MeasuringOptions, load: { readonly inFlight: number | undefined; readonly arrivalsPerSecond: number | undefined; readonly tls: boolean }) {
+async function casesOf(
+  options: MeasuringOptions,
+  load: {
+    readonly inFlight: number | undefined;
+    readonly arrivalsPerSecond: number | undefined;
+    readonly tls: boolean;
+  },
+) {
   const { workload, inMemory, checksum } = options;
   if (workload === undefined) return parseCases(options.case ?? [DEFAULT_CASE], { ...load, checksum });
   if (options.case === undefined) return readWorkload(workload, { ...load, inMemory });
@@ -102,7 +126,10 @@ export async function measure(
   }
 }
 
-async function ask({ endpoint, bucket, prefix }: { endpoint: string; bucket: string; prefix: string }, signal: AbortSignal) {
+async function ask(
+  { endpoint, bucket, prefix }: { endpoint: string; bucket: string; prefix: string },
+  signal: AbortSignal,
+) {
   if (!process.stdin.isTTY) return false;
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
