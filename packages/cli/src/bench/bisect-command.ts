@@ -35,8 +35,14 @@ export function addBisectCommand(bench: Command, exit: (code: number) => void): 
     .argument("[candidates...]", "instead of --good and --bad: candidates, the oldest first, the last of them bad")
     .option("--good <version>", "a release that was still good")
     .option("--bad <version>", "a release that is bad, or a tag such as latest")
-    .option("--margin <percent>", "a loss below it is none, such as 3%", percentage(0.1, 50), 0.03)
-    .option("--confidence <percent>", "how sure to be that no step goes the wrong way", percentage(50, 99.9), 0.95)
+    .addOption(
+      new Option("--margin <percent>", "a loss below it is none").argParser(percentage(0.1, 50)).default(0.03, "3%"),
+    )
+    .addOption(
+      new Option("--confidence <percent>", "how sure to be that no step goes the wrong way")
+        .argParser(percentage(50, 99.9))
+        .default(0.95, "95%"),
+    )
     .addOption(new Option("--judge <figure>", "what has become worse").choices(METRIC_NAMES).default("cpu"))
     .option("--looks <count>", "how often a release is measured before it is passed over", wholeNumber(1, 20), 3)
     .option("--json", "print the result as JSON");

@@ -12,12 +12,16 @@ export interface JudgingOptions {
 
 export function addJudgingOptions(command: Command): Command {
   return command
-    .option("--margin <percent>", "a loss that matters, such as 3%", percentage(0.1, 50), 0.03)
-    .option(
-      "--confidence <percent>",
-      "how sure to be that nothing in the report is called slower or faster that is not",
-      percentage(50, 99.9),
-      0.98,
+    .addOption(
+      new Option("--margin <percent>", "a loss that matters").argParser(percentage(0.1, 50)).default(0.03, "3%"),
+    )
+    .addOption(
+      new Option(
+        "--confidence <percent>",
+        "how sure to be that nothing in the report is called slower or faster that is not",
+      )
+        .argParser(percentage(50, 99.9))
+        .default(0.98, "98%"),
     )
     .addOption(
       new Option(
