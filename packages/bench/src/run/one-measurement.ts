@@ -7,6 +7,7 @@ import { SimulatedWorld } from "../target/simulated.js";
 import { Forked } from "./forked.js";
 import { type Conditions, watchMachine } from "./machine.js";
 import type { FromMeasuring, Report, Task, ToMeasuring } from "./protocol.js";
+import { AT_MOST_TIMES_AS_LONG } from "./recorder.js";
 import { MEASURE_MS } from "./rotation.js";
 
 /** Importing an SDK, on a machine that is busy. */
@@ -83,7 +84,7 @@ async function converse({ task, environment, targetPid, signal, onMeasuring }: C
     await answer(measuring, "measuring", OPENING_MS + task.warmUpMs, signal);
     const watch = watchMachine(targetPid);
     await onMeasuring?.(measuring);
-    const { report } = await answer(measuring, "measured", task.measureMs + CLOSING_MS, signal);
+    const { report } = await answer(measuring, "measured", AT_MOST_TIMES_AS_LONG * task.measureMs + CLOSING_MS, signal);
     return { report, conditions: watch(report.cpuSeconds) };
   } catch (error) {
     signal.throwIfAborted();

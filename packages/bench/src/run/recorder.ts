@@ -11,6 +11,10 @@ import { ownCpuSeconds, Pieces } from "./pieces.js";
 import { type ProcessCosts, watchProcess } from "./process-costs.js";
 import { isSteady, WARM_UP_WINDOW_MS } from "./warm-up.js";
 
+/** Where operations take long, the measured time is longer as well: until so many have ended, or this many times as long. */
+const OPERATIONS = 20;
+export const AT_MOST_TIMES_AS_LONG = 10;
+
 /** The block bootstrap wants pieces by the dozen, with enough operations in each. */
 const SLICES = 20;
 
@@ -62,6 +66,8 @@ export class Recorder {
   #from = 0;
   #until = Number.POSITIVE_INFINITY;
   #unsteady = false;
+  /** Operations that ended within the measured time, well or not. */
+  #ended = 0;
   #costs: (() => ProcessCosts) | undefined;
   #costed: ProcessCosts | undefined;
 
@@ -89,6 +95,7 @@ export class Recorder {
       this.#listeners.outcome?.({ dueMs, endedMs: now, failed: false });
     }
     if (this.#stage === "over") return;
+    this.#ended += 1;
     if (!this.#pieces.count(now)) return;
     if (operation.type === "put" || operation.type === "multipart") this.#acknowledge(operation.key);
     this.#pieceEnded(now);
@@ -100,6 +107,7 @@ export class Recorder {
       this.failedAtAll(name, message, 1);
       this.#listeners.outcome?.({ dueMs, endedMs: now, failed: true });
     }
+    this.#ended += 1;
     this.tick();
   }
 
@@ -147,16 +155,23 @@ export class Recorder {
 
   #pieceEnded(now: number): void {
     if (this.#stage === "measuring") {
-      if (now >= this.#from + this.#plan.measureMs) this.#end(now);
+      if (this.#isEnough(now - this.#from)) this.#end(now);
       return;
     }
     const steady = isSteady(this.#pieces.done);
     if (steady || now - this.#warmUpFrom >= this.#plan.warmUpMs) this.#begin(!steady);
   }
 
+  #isEnough(elapsedMs: number): boolean {
+    const { measureMs } = this.#plan;
+    if (elapsedMs < measureMs) return false;
+    return this.#ended >= OPERATIONS || elapsedMs >= AT_MOST_TIMES_AS_LONG * measureMs;
+  }
+
   #begin(unsteady: boolean): void {
     this.#stage = "measuring";
     this.#unsteady = unsteady;
+    this.#ended = 0;
     this.#costs = watchProcess();
     this.#listeners.measuring();
     // After what it took to set all that up.
