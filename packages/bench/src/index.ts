@@ -1,10 +1,11 @@
 /** What the `evertoken bench` command, and whoever measures from code, needs. */
 
-// Comparing
+// Judging and reporting
 export { type BisectOptions, type BisectResult, type BisectStep, bisect } from "./bisect/bisect.js";
 export { bisectText, stepText } from "./bisect/text.js";
 // Running
 export type { ClientModule, ClientSettings, Counters, Operation } from "./candidates/client.js";
+export { parseCandidate } from "./candidates/spec.js";
 export { publishedVersions } from "./candidates/versions.js";
 export { CASE_NAMES, type CaseOptions, CHECKSUMS, parseCases } from "./cases/cases.js";
 export { readWorkload, type WorkloadOptions } from "./cases/workload-file.js";

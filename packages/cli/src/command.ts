@@ -10,6 +10,8 @@ export const EXIT = {
   failed: 1,
   /** Bad usage: an option or argument is not what it must be. */
   usage: 2,
+  /** The command did its work, and there is no telling. */
+  cannotTell: 3,
   /** Ended by Ctrl-C or SIGTERM. */
   interrupted: 130,
 } as const;

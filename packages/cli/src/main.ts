@@ -4,6 +4,7 @@
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { addAgentCommand } from "./agent-command.js";
+import { addBenchCommand } from "./bench/bench-command.js";
 import { EXIT } from "./command.js";
 import { addCredentialProcessCommand } from "./credential-process-command.js";
 import { addDashboardCommand } from "./dashboard-command.js";
@@ -31,6 +32,7 @@ addCredentialProcessCommand(program, exit);
 addStatusCommand(program, exit);
 addDashboardCommand(program, exit);
 addSimulateCommand(program, exit);
+addBenchCommand(program, exit);
 
 // Nobody reads it any more, as with `| head`: whatever more there is to do would be for nobody.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

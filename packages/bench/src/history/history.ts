@@ -65,7 +65,7 @@ export function historyText(entries: readonly HistoryEntry[]): string {
   const lines = entries.map((entry) => {
     const figures = entry.judged.map(
       ({ metric, ratio, low, high }) =>
-        `${metric} ${changeText(ratio)} (${intervalText({ estimate: ratio, low, high })})`,
+        `${metric} ${changeText(ratio)} (${intervalText({ low, high })})`,
     );
     const doubts = entry.doubts === 0 ? "" : `; ${entry.doubts} doubt${entry.doubts === 1 ? "" : "s"}`;
     return [

@@ -35,15 +35,30 @@ export function sizeText(bytes: number): string {
 
 /** 0.952 is `−4.8 %`, 11.6 is `11.6 ×`. */
 export function changeText(ratio: number): string {
-  if (!Number.isFinite(ratio)) return "–";
-  if (ratio >= 2 || ratio < 0.5) return `${digits(ratio)} ×`;
+  return isFactor(ratio) ? factorText(ratio) : percentChange(ratio);
+}
+
+/** Both ends in the same form. */
+export function intervalText({ low, high }: Pick<Interval, "low" | "high">): string {
+  const text = isFactor(low) || isFactor(high) ? factorText : percentChange;
+  return `${text(low)} … ${text(high)}`;
+}
+
+/** Far from 1 a percentage is hard to imagine. */
+const isFactor = (ratio: number) => ratio >= 2 || ratio < 0.5;
+
+function factorText(ratio: number): string {
+  if (ratio === Number.POSITIVE_INFINITY) return "∞";
+  return Number.isNaN(ratio) ? "–" : `${digits(ratio)} ×`;
+}
+
+function percentChange(ratio: number): string {
+  if (Number.isNaN(ratio)) return "–";
   const percent = 100 * (ratio - 1);
   const size = Math.abs(percent).toFixed(1);
   if (size === "0.0") return "0.0 %";
   return `${percent < 0 ? "−" : "+"}${size} %`;
 }
-
-export const intervalText = ({ low, high }: Interval) => `${changeText(low)} … ${changeText(high)}`;
 
 export const percentText = (share: number) => `${Number((100 * share).toFixed(2))} %`;
 

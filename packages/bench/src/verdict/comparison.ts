@@ -5,7 +5,7 @@ import type { BenchRecord, CaseSettings, Measurement } from "../record.js";
 import { bootstrapIntervals, type Interval } from "../statistics/bootstrap.js";
 import { mannWhitney } from "../statistics/mann-whitney.js";
 import { type Doubts, doubtsOf } from "./doubts.js";
-import { figuresOf } from "./figures.js";
+import { type Figures, figuresOf } from "./figures.js";
 import { judgedByDefault, METRICS, type MetricName, type Unit } from "./metrics.js";
 import { type Judgement, judge, type Word } from "./rule.js";
 
@@ -128,8 +128,7 @@ function rowsOf(
   const figures = metrics
     .map((metric) => figuresOf(metric, ofA, ofB))
     .filter((one) => one !== undefined)
-    // That everything succeeded goes without saying.
-    .filter(({ metric: { name }, a, b }) => name !== "success" || a < 1 || b < 1 || judged.includes(name));
+    .filter((one) => judged.includes(one.metric.name) || isWorthShowing(one));
   const rowsWith = (of: typeof figures, level: number) => {
     const intervals = bootstrapIntervals((weights) => of.map(({ logRatio }) => logRatio(weights)), {
       rounds,
@@ -164,6 +163,12 @@ function rowsOf(
       confidence,
     ),
   ];
+}
+
+/** That everything succeeded goes without saying, and so does a ratio by nothing. */
+function isWorthShowing({ metric: { name }, a, b, roundsOfA, logRatio }: Figures): boolean {
+  if (name === "success") return a < 1 || b < 1;
+  return Number.isFinite(logRatio(new Float64Array(roundsOfA.length).fill(1)));
 }
 
 const exponential = ({ estimate, low, high }: Interval): Interval => ({

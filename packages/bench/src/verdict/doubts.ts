@@ -11,8 +11,6 @@ export interface Doubts {
 
 /** Below this an interval is wider than any margin that somebody would ask for, and its shape a guess. */
 export const FEWEST_ROUNDS = 5;
-/** More processes than this that never became steady: what was measured is a warm-up. */
-const UNSTEADY_SHARE = 0.5;
 /** With arrivals at a fixed rate: a client that answers fewer is overrun, and its latencies grow for as long as one looks. */
 const KEPT_UP = 0.98;
 /** Failed operations make a client look faster or slower by about their share: it must be small beside the margin. */
@@ -69,10 +67,6 @@ function sideRefused({ name, measurements }: Side, { operation }: CaseSettings, 
 
 function sideWeakened({ name, measurements }: Side, { arrivalsPerSecond }: CaseSettings): string[] {
   const weakened: string[] = [];
-  const unsteady = measurements.filter((one) => one.unsteady).length;
-  if (unsteady > measurements.length * UNSTEADY_SHARE) {
-    weakened.push(`${name} was still warming up when ${unsteady} of ${measurements.length} measurements began`);
-  }
   if (arrivalsPerSecond !== undefined && measurements.length > 0) {
     const [operations, seconds] = [sum(measurements, "operations"), sum(measurements, "seconds")];
     const kept = operations / seconds / arrivalsPerSecond;
