@@ -47,8 +47,9 @@ function withoutSecrets({ service, path }: Pick<JournalEntry, "service" | "path"
 }
 
 export interface JournalCount {
-  requests: number;
-  byOperation: Record<string, number>;
+  readonly requests: number;
+  /** Of the operations that were met first; those of further ones are counted together as `other`. */
+  readonly byOperation: Readonly<Record<string, number>>;
 }
 
 export type JournalEvents = {
@@ -58,19 +59,32 @@ export type JournalEvents = {
 };
 
 /** Of events there are few: credentials, faults. */
-const MOST_EVENTS = 10_000;
+const EVENTS = { most: 10_000, mostBytes: 16 << 20, bytesOf: () => 400 };
+
+/** What an entry takes beside its texts. */
+const ENTRY_BYTES = 400;
+
+function bytesOf({ path, operation, decision }: JournalEntry): number {
+  // Two bytes for each character, at worst.
+  return ENTRY_BYTES + 2 * (path.length + operation.length + decision.length);
+}
+
+/** Clients can ask for whatever they like: what exceeds this is counted together. */
+const MOST_OPERATIONS = 200;
+const OTHERS = "other";
 
 export class Journal implements EventSource<JournalEvents> {
   readonly #events = createEvents<JournalEvents>();
   readonly #entries: Ring<JournalEntry>;
-  readonly #told = new Ring<JournalEvent>(MOST_EVENTS);
-  readonly #counts = new Map<string, JournalCount>();
+  readonly #told = new Ring<JournalEvent>(EVENTS);
+  /** By service and client, then by operation. */
+  readonly #counts = new Map<string, Map<string, number>>();
   readonly #notes = new AsyncLocalStorage<Note>();
   #number = 0;
 
-  /** @param capacity how many entries are kept; older ones make room. */
-  constructor(capacity = 100_000) {
-    this.#entries = new Ring(capacity);
+  /** @param limits how many entries are kept, and about how much memory they may take; older ones make room. */
+  constructor({ most = 100_000, mostBytes = 128 << 20 } = {}) {
+    this.#entries = new Ring({ most, mostBytes, bytesOf });
   }
 
   record(entry: Omit<JournalEntry, "number">): void {
@@ -78,11 +92,7 @@ export class Journal implements EventSource<JournalEvents> {
     const path = withoutSecrets(entry);
     const numbered = Object.freeze({ number: this.#number, ...entry, path, ...this.#notes.getStore() });
     this.#entries.add(numbered);
-    const key = `${entry.service}/${entry.client}`;
-    const count = this.#counts.get(key) ?? { requests: 0, byOperation: {} };
-    this.#counts.set(key, count);
-    count.requests += 1;
-    count.byOperation[entry.operation] = (count.byOperation[entry.operation] ?? 0) + 1;
+    this.#count(entry);
     this.#events.emit("entry", numbered);
   }
 
@@ -113,7 +123,17 @@ export class Journal implements EventSource<JournalEvents> {
   }
 
   /** How much was asked of a service through a client's endpoints since the start, kept or not. */
-  count(service: JournalEntry["service"], client: string): Readonly<JournalCount> {
-    return this.#counts.get(`${service}/${client}`) ?? { requests: 0, byOperation: {} };
+  count(service: JournalEntry["service"], client: string): JournalCount {
+    const counts = this.#counts.get(`${service}/${client}`) ?? new Map<string, number>();
+    const requests = [...counts.values()].reduce((sum, count) => sum + count, 0);
+    return { requests, byOperation: Object.fromEntries(counts) };
+  }
+
+  #count({ service, client, operation }: Pick<JournalEntry, "service" | "client" | "operation">): void {
+    const key = `${service}/${client}`;
+    const counts = this.#counts.get(key) ?? new Map<string, number>();
+    this.#counts.set(key, counts);
+    const name = counts.size < MOST_OPERATIONS || counts.has(operation) ? operation : OTHERS;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
   }
 }

@@ -19,6 +19,7 @@ import type { Journal } from "./journal.js";
 import { type IssuedCredential, Ledger } from "./ledger.js";
 import type { Handlers } from "./listener.js";
 import type { SimulatorSettings } from "./options.js";
+import type { DataFolder } from "./s3/disk.js";
 import { S3Service } from "./s3/service.js";
 import { seededHex, seededNumber } from "./seeded.js";
 import type { Service } from "./services.js";
@@ -35,6 +36,14 @@ const ON_ITS_WAY_MS = 5000;
 const TASK_ROLE = "evertoken-task-role";
 const USER = "evertoken-user";
 
+interface Surroundings {
+  readonly journal: Journal;
+  /** Where S3 keeps everything; undefined: in memory. */
+  readonly folder: DataFolder | undefined;
+  /** Whether the ports of a service take connections. */
+  readonly setAccepting: World["setAccepting"];
+}
+
 export class PlayedServices {
   readonly instance: SimulatedInstance;
   readonly container: ContainerService;
@@ -48,8 +57,7 @@ export class PlayedServices {
   readonly #s3: S3Service;
   readonly #sts: StsService;
 
-  /** @param setAccepting whether the ports of a service take connections. */
-  constructor(settings: SimulatorSettings, journal: Journal, setAccepting: World["setAccepting"]) {
+  constructor(settings: SimulatorSettings, { journal, folder, setAccepting }: Surroundings) {
     const { clock, seed, region } = settings;
     const news = new CredentialNews(journal, () => clock.now());
     const ledger = new Ledger(seed, news.issued);
@@ -71,7 +79,7 @@ export class PlayedServices {
     });
     const skew = { maxSkewMs: () => maxSkewMs(clock) };
     this.#sts = new StsService({ ...common, ...skew, ledger, tokens, region });
-    const { createBuckets, dataDir } = settings;
+    const { createBuckets } = settings;
     this.#s3Clock = new ShiftedClock(clock);
     this.#s3 = new S3Service({
       ...skew,
@@ -82,7 +90,7 @@ export class PlayedServices {
       region,
       seed,
       createBuckets,
-      dataDir,
+      folder,
     });
     this.#gate = new Gate({ clock, journal, ledger, faults: () => this.faults });
     const roles = [this.instance.role, this.instance.ec2Role, taskRole];
@@ -123,7 +131,6 @@ export class PlayedServices {
   /** When nobody can ask any more. */
   close(): void {
     this.tokens.close();
-    this.#s3.close();
   }
 
   #taskRole({ clock, seed, credentialLifetimeMs: lifetimeMs, rotationIntervalMs }: SimulatorSettings): InstanceRole {

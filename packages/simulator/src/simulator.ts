@@ -23,6 +23,7 @@ import {
   simulatorSettings,
 } from "./options.js";
 import { PlayedServices } from "./played-services.js";
+import { DataFolder } from "./s3/disk.js";
 import { PlayedScenario, type ScenarioRun } from "./scenario/run.js";
 import { loadScenario } from "./scenario/shipped.js";
 
@@ -75,11 +76,14 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const settings = simulatorSettings(given, loaded);
   const { instanceFile, region } = settings;
   const overrides = instanceFile === undefined ? settings.instance : await readInstanceFile(instanceFile, region);
-  const simulator = new LoopbackSimulator({ ...settings, instance: overrides });
+  const folder = settings.dataDir === undefined ? undefined : await DataFolder.open(settings.dataDir);
+  let simulator: LoopbackSimulator | undefined;
   try {
+    simulator = new LoopbackSimulator({ ...settings, instance: overrides }, folder);
     return await simulator.open();
   } catch (error) {
-    await simulator.close();
+    await simulator?.close();
+    folder?.close();
     throw error;
   }
 }
@@ -88,6 +92,7 @@ class LoopbackSimulator implements Simulator {
   readonly clock: Clock;
   readonly journal = new Journal();
   readonly #settings: SimulatorSettings;
+  readonly #folder: DataFolder | undefined;
   readonly #services: PlayedServices;
   readonly #endpoints: OpenEndpoints;
   readonly #played: PlayedScenario | undefined;
@@ -96,16 +101,20 @@ class LoopbackSimulator implements Simulator {
   #page: LocalPage | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(settings: SimulatorSettings) {
+  /** @param folder where S3 keeps everything; undefined: in memory. */
+  constructor(settings: SimulatorSettings, folder: DataFolder | undefined) {
     const { clock, journalFile, scenario } = settings;
     const { journal } = this;
     if (journalFile !== undefined) this.#journalFile = writeJournal(journal, journalFile);
     this.clock = clock;
     this.#settings = settings;
     this.#endpoints = new OpenEndpoints((service, asker) => this.#services.handlers(service, asker), settings);
-    this.#services = new PlayedServices(settings, journal, (service, accepting) =>
-      this.#endpoints.setAccepting(service, accepting),
-    );
+    this.#folder = folder;
+    this.#services = new PlayedServices(settings, {
+      journal,
+      folder,
+      setAccepting: (service, accepting) => this.#endpoints.setAccepting(service, accepting),
+    });
     this.#played = scenario && new PlayedScenario(scenario, clock, journal);
   }
 
@@ -223,6 +232,7 @@ class LoopbackSimulator implements Simulator {
     await this.#endpoints.close();
     this.#services.close();
     this.#page?.close();
+    this.#folder?.close();
     await this.#admin?.close();
     await this.#journalFile?.close();
   }

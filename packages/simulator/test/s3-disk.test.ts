@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -23,12 +23,19 @@ import {
   S3Client,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
+import { InvalidInputError } from "@evertoken/core";
 import { startSimulator } from "@evertoken/simulator";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { identityOf, imdsOf } from "./instance.js";
-import { MIB, sdk, service } from "./s3-wire.js";
+import { MIB } from "./s3-wire.js";
 
 const Bucket = "reports";
+
+const SERVER = new URL("./s3-disk-server.mjs", import.meta.url).pathname;
+
+/** Where a process is the first of its own world, as in a container, and ends with who started it. */
+const CONTAINER = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"] as const;
+const hasNamespaces = spawnSync(CONTAINER[0], [...CONTAINER.slice(1), "true"]).status === 0;
 
 function folder(): string {
   const path = mkdtempSync(join(tmpdir(), "evertoken-data-"));
@@ -170,8 +177,7 @@ describe("a data folder", () => {
   });
 
   it("takes a large body as it comes, and gives any range of it", async () => {
-    const room = await service({ dataDir: folder() });
-    const s3 = sdk(room);
+    const { s3 } = await opened(folder());
     const Body = Buffer.alloc(64 * MIB, "x");
     await s3.send(new PutObjectCommand({ Bucket, Key: "key", Body }));
 
@@ -194,6 +200,60 @@ describe("a data folder is refused", () => {
     await (await opened(dataDir)).close();
   });
 
+  it("while a process has it, and no longer when that was killed", async () => {
+    const dataDir = folder();
+    const { child } = await process(dataDir);
+
+    await expect(startSimulator({ dataDir })).rejects.toThrow(`is in use by process ${child.pid}: end it`);
+    await killed(child);
+    await (await opened(dataDir)).close();
+
+    expect(readdirSync(dataDir).sort()).toEqual(["buckets", "content", "evertoken-s3.json"]);
+  });
+
+  it.skipIf(!hasNamespaces)("by containers that share it, in each of which the process has the same id", async () => {
+    const dataDir = folder();
+    const { child } = await process(dataDir, CONTAINER);
+
+    const second = spawn(CONTAINER[0], [...CONTAINER.slice(1), globalThis.process.execPath, SERVER, dataDir]);
+    let said = "";
+    second.stderr.on("data", (text) => {
+      said += text;
+    });
+    await new Promise((resolve) => second.once("exit", resolve));
+
+    expect(said).toContain("is in use by process 1:");
+    child.kill();
+  });
+
+  it("but by one of those that start in the same moment", async () => {
+    const dataDir = folder();
+
+    const starts = await Promise.allSettled(Array.from({ length: 6 }, () => opened(dataDir)));
+
+    const problems = starts.flatMap((start) => (start.status === "rejected" ? [String(start.reason)] : []));
+    expect(problems).toHaveLength(5);
+    for (const problem of problems) expect(problem).toContain(`is in use by process ${globalThis.process.pid}`);
+  });
+
+  it("not for a path that is longer than the address of a socket", async () => {
+    const dataDir = join(folder(), "d".repeat(120));
+
+    const first = await opened(dataDir);
+    await expect(startSimulator({ dataDir })).rejects.toThrow(/is in use by process \d+/);
+    await first.close();
+
+    await (await opened(dataDir)).close();
+  });
+
+  it.each([
+    [`${SERVER}/inside`, "cannot be used: ENOTDIR"],
+    [SERVER, "cannot be used: EEXIST"],
+  ])("when it cannot be one: %s", async (dataDir, says) => {
+    await expect(startSimulator({ dataDir })).rejects.toThrow(InvalidInputError);
+    await expect(startSimulator({ dataDir })).rejects.toThrow(`dataDir ${dataDir} ${says}`);
+  });
+
   it("when it holds something else, which stays as it is", async () => {
     const dataDir = folder();
     writeFileSync(join(dataDir, "thesis.txt"), "dear");
@@ -214,11 +274,10 @@ describe("a data folder is refused", () => {
   });
 });
 
-const SERVER = new URL("./s3-disk-server.mjs", import.meta.url).pathname;
-
-/** S3 in a process of its own. */
-async function process(dataDir: string) {
-  const child = spawn(globalThis.process.execPath, [SERVER, dataDir], { stdio: ["ignore", "pipe", "inherit"] });
+/** S3 in a process of its own, started by `by`. */
+async function process(dataDir: string, by: readonly string[] = []) {
+  const [command = "", ...rest] = [...by, globalThis.process.execPath, SERVER, dataDir];
+  const child = spawn(command, rest, { stdio: ["ignore", "pipe", "inherit"] });
   onTestFinished(() => void child.kill("SIGKILL"));
   const line = await new Promise<string>((resolve, reject) => {
     child.stdout.once("data", (bytes: Buffer) => resolve(bytes.toString()));

@@ -19,7 +19,7 @@ export const MIB = 1 << 20;
 export const sha256 = (content: string | Buffer) => createHash("sha256").update(content).digest("hex");
 
 /** A service with one credential that lives for an hour, ended with the test. */
-export async function service(options: { createBuckets?: boolean; dataDir?: string; region?: string } = {}) {
+export async function service(options: { createBuckets?: boolean; region?: string } = {}) {
   const clock = new VirtualClock();
   const ledger = new Ledger(1);
   const journal = new Journal();
@@ -34,10 +34,7 @@ export async function service(options: { createBuckets?: boolean; dataDir?: stri
     ...options,
   });
   const listening = await listen(0, "S3", s3.handlers("tested"));
-  onTestFinished(async () => {
-    await listening.close();
-    s3.close();
-  });
+  onTestFinished(() => listening.close());
   const port = Number(new URL(listening.url).port);
   const credential = ledger.issue("role", clock.now(), HOUR);
   return { clock, ledger, journal, credential, port, host: `127.0.0.1:${port}` };

@@ -2,6 +2,7 @@
  * A data folder: everything that was acknowledged is found in it again, also after `kill -9` and loss of power.
  *
  *     evertoken-s3.json                       what this folder is
+ *     lock-<id>                               who has it
  *     content/<n>                             bytes of objects and parts, each file written once
  *     buckets/<name>/bucket.json              a bucket; without this file it never came to be, or was deleted
  *     buckets/<name>/objects/<hash>.json      what is known of an object, and which files hold its content
@@ -15,8 +16,9 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, unlink, writeFileSync } from "node:fs";
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { InvalidInputError } from "@evertoken/core";
+import { describeError, InvalidInputError } from "@evertoken/core";
 import type { Piece, Stage } from "./content.js";
+import { FolderInUseError, type FolderLock, lockFolder } from "./folder-lock.js";
 
 const MARK = "evertoken-s3.json";
 const FORMAT = 1;
@@ -25,29 +27,41 @@ const FORMAT = 1;
 const HIGH_WATER_BYTES = 1 << 20;
 const READ_BYTES = 256 << 10;
 
-/** Folders that this very process holds: its own process id in a lock says nothing. */
-const held = new Set<string>();
-
 export class DataFolder {
   readonly #path: string;
   readonly #content: string;
   readonly #pieces = new Map<string, FilePiece>();
+  readonly #lock: FolderLock;
   #count = 0;
 
-  /** @throws InvalidInputError when it is something else, or another simulator's. */
-  constructor(folder: string) {
+  /**
+   * Makes the folder if need be, and keeps other processes out of it until `close`.
+   * @throws InvalidInputError when it is something else, another simulator's, or cannot be written.
+   */
+  static async open(folder: string): Promise<DataFolder> {
     const path = resolve(folder);
-    this.#path = path;
-    this.#content = join(path, "content");
-    mkdirSync(path, { recursive: true });
-    const names = readdirSync(path);
-    if (names.length > 0 && !names.includes(MARK)) {
-      throw refused(path, "is a folder of other files: expected an empty one, or one that a simulator has made");
+    try {
+      mkdirSync(path, { recursive: true });
+      const names = readdirSync(path);
+      if (names.length > 0 && !names.includes(MARK)) {
+        throw refused(path, "is a folder of other files: expected an empty one, or one that a simulator has made");
+      }
+      writeFileSync(join(path, MARK), JSON.stringify({ format: FORMAT }));
+      for (const inside of ["content", "buckets"]) mkdirSync(join(path, inside), { recursive: true });
+      return new DataFolder(path, await lockFolder(path));
+    } catch (error) {
+      if (error instanceof InvalidInputError) throw error;
+      if (error instanceof FolderInUseError) {
+        throw refused(path, `is in use by ${error.holder}: end it, or choose another folder`);
+      }
+      throw refused(path, `cannot be used: ${describeError(error)}`, error);
     }
-    this.#lock();
-    writeFileSync(join(path, MARK), JSON.stringify({ format: FORMAT }));
-    mkdirSync(this.#content, { recursive: true });
-    mkdirSync(join(path, "buckets"), { recursive: true });
+  }
+
+  private constructor(path: string, lock: FolderLock) {
+    this.#path = path;
+    this.#lock = lock;
+    this.#content = join(path, "content");
     for (const name of readdirSync(this.#content)) this.#count = Math.max(this.#count, Number.parseInt(name, 36) || 0);
   }
 
@@ -100,8 +114,7 @@ export class DataFolder {
   }
 
   close(): void {
-    held.delete(this.#path);
-    rmSync(join(this.#path, "lock"), { force: true });
+    this.#lock.release();
   }
 
   #piece(file: string, size: number): FilePiece {
@@ -113,21 +126,6 @@ export class DataFolder {
     });
     this.#pieces.set(file, piece);
     return piece;
-  }
-
-  #lock(): void {
-    const lock = join(this.#path, "lock");
-    let owner = 0;
-    try {
-      owner = Number(readFileSync(lock, "utf8"));
-    } catch {
-      // Nobody has it.
-    }
-    if (held.has(this.#path) || (owner !== process.pid && isAlive(owner))) {
-      throw refused(this.#path, `is in use by process ${owner}: end it, or choose another folder`);
-    }
-    held.add(this.#path);
-    writeFileSync(lock, String(process.pid));
   }
 }
 
@@ -281,16 +279,7 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
-function refused(path: string, problem: string): InvalidInputError {
-  return new InvalidInputError("startSimulator options", [{ field: "dataDir", message: `${path} ${problem}` }]);
+function refused(path: string, problem: string, cause?: unknown): InvalidInputError {
+  const problems = [{ field: "dataDir", message: `${path} ${problem}` }];
+  return new InvalidInputError("startSimulator options", problems, cause === undefined ? {} : { cause });
 }

@@ -12,6 +12,7 @@ import type { Journal } from "../journal.js";
 import type { Ledger } from "../ledger.js";
 import { Authentication } from "./authentication.js";
 import { assertSize, RequestBody } from "./body.js";
+import type { DataFolder } from "./disk.js";
 import { S3Error, type S3ErrorCode } from "./errors.js";
 import { postObject } from "./forms.js";
 import { missingBucket, operationOf, perform, type World } from "./operations.js";
@@ -29,8 +30,8 @@ export interface S3ServiceOptions {
   readonly seed: number;
   /** A bucket that does not exist is created when it is first used, instead of 404 `NoSuchBucket`. */
   readonly createBuckets: boolean;
-  /** The folder in which everything is kept. Default: memory. */
-  readonly dataDir?: string | undefined;
+  /** In which everything is kept. Default: memory. */
+  readonly folder?: DataFolder | undefined;
   /** How far a request's timestamp may be from the clock. */
   readonly maxSkewMs: () => number;
 }
@@ -68,19 +69,13 @@ export class S3Service {
   readonly #open = new WeakMap<Duplex, Progress>();
   #count = 0;
 
-  /** @throws InvalidInputError when `dataDir` is no folder for this, or in use. */
   constructor(options: S3ServiceOptions) {
     const { clock, region, createBuckets } = options;
     this.#options = options;
     this.#authentication = new Authentication(options);
-    this.#store = new Store(options.dataDir);
+    this.#store = new Store(options.folder);
     const newId = () => `upload-${this.#newId()}`;
     this.#world = { store: this.#store, region, createBuckets, now: () => clock.now(), newId };
-  }
-
-  /** Lets go of the data folder. */
-  close(): void {
-    this.#store.close();
   }
 
   /** Handlers for one endpoint of a `node:http` server; the journal calls who asks through it `client`. */

@@ -5,7 +5,7 @@
 
 import type { Checksum, ChecksumAlgorithm, ChecksumType } from "./checksums.js";
 import { Content, MemoryStage, type Stage } from "./content.js";
-import { DataFolder, fileNameOf, type RecordFolder } from "./disk.js";
+import { type DataFolder, fileNameOf, type RecordFolder } from "./disk.js";
 import { SortedKeys } from "./key-order.js";
 
 /** Whose everything is: the one account of this simulator. */
@@ -248,14 +248,10 @@ export class Store {
   readonly #buckets = new Map<string, Bucket>();
   readonly #creating = new Map<string, Promise<Bucket>>();
 
-  /**
-   * @param dataDir where everything is kept; undefined: in memory.
-   * @throws InvalidInputError when `dataDir` is no data folder, or in use.
-   */
-  constructor(dataDir?: string) {
-    if (dataDir === undefined) return;
-    const folder = new DataFolder(dataDir);
+  /** @param folder where everything is kept; undefined: in memory. */
+  constructor(folder?: DataFolder) {
     this.#folder = folder;
+    if (folder === undefined) return;
     for (const name of folder.bucketNames()) {
       const [[, fields] = []] = folder.folder(name).readAll();
       const bucket = new Bucket(name, (fields as { createdAt: number }).createdAt, foldersOf(folder, name));
@@ -302,10 +298,6 @@ export class Store {
   /** Bytes of one body that can be taken: S3's limit for one request, or what a process can hold. */
   get mostBodyBytes(): number {
     return this.#folder === undefined ? 1 << 30 : 5 * (1 << 30);
-  }
-
-  close(): void {
-    this.#folder?.close();
   }
 
   async #create(name: string, createdAt: number): Promise<Bucket> {
