@@ -31,14 +31,23 @@ export const NEEDED = {
 /** Real time that an answer may take before it counts as none, where an SDK waits for IMDS, and its program for it. */
 const PATIENCE_MS = 3000;
 
-/** Behind the agent there is nothing to wait for; nor do programs take longer than this to start. */
-const MOST_PATIENCE_MS = 15_000;
+/** Behind the agent there is nothing to wait for; nor do programs take longer than this to start, on a busy machine. */
+const MOST_PATIENCE_MS = 60_000;
 
 /** What did not come in its time is hardly worth waiting for. */
 const NO_MORE_PATIENCE_MS = 100;
 
+const NO_ANSWER = "no answer";
+
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-const late = (ms) => new Promise((resolve) => setTimeout(() => resolve("no answer"), ms));
+
+function within(ms, answer) {
+  let timer;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(() => resolve(NO_ANSWER), ms);
+  });
+  return Promise.race([answer, late]).finally(() => clearTimeout(timer));
+}
 
 /** One request at a time: a program that still waits for an answer has no time for another. */
 function patiently(ask, way) {
@@ -50,7 +59,7 @@ function patiently(ask, way) {
     pending ??= ask().finally(() => {
       pending = undefined;
     });
-    return Promise.race([pending, late(wait)]);
+    return within(wait, pending);
   };
 }
 
@@ -112,14 +121,10 @@ function restic({ env, cwd, way, s3Url, children, written }) {
   const repository = { RESTIC_REPOSITORY: `s3:${s3Url}/backup-${way}`, RESTIC_PASSWORD: "simulated" };
   const own = { env: { ...env, ...repository }, cwd, children };
   const options = ["-o", "s3.region=us-east-1", "-o", "s3.bucket-lookup=path", "--no-cache"];
+  const run = (...args) => start(QEMU, ["/usr/bin/restic", ...options, ...args], own);
   let backup;
-  return patiently(async () => {
-    if (backup === undefined) {
-      const made = await finished(start(QEMU, ["/usr/bin/restic", ...options, "init"], own));
-      if (made !== "ok") return `init: ${made}`;
-      backup = start(QEMU, ["/usr/bin/restic", ...options, "backup", "--stdin", "--pack-size", "4"], own);
-    }
-    if (backup.exitCode !== null) return "ended";
+  let hasWritten = false;
+  const write = async () => {
     const before = written();
     // Nothing that it has stored already, and nothing to compress.
     backup.stdin.write(randomBytes(STRETCH));
@@ -130,7 +135,18 @@ function restic({ env, cwd, way, s3Url, children, written }) {
       await pause(RESTIC_REST_MS);
     }
     return backup.exitCode === null ? "ok" : "ended";
-  }, way);
+  };
+  return async () => {
+    if (!hasWritten && (await finished(run("init"))) !== "ok") return "init failed";
+    backup ??= run("backup", "--stdin", "--pack-size", "4");
+    const outcome = await within(way === "straight" && hasWritten ? PATIENCE_MS : MOST_PATIENCE_MS, write());
+    hasWritten ||= outcome === "ok";
+    if (outcome === "ok") return outcome;
+    // It would try for a quarter of an hour and end. Here that is over in no time, and whoever started it starts it again.
+    backup.kill("SIGKILL");
+    backup = undefined;
+    return outcome;
+  };
 }
 
 function go(folder) {
