@@ -205,7 +205,11 @@ class SharedClientPool<C extends AwsClient> implements ClientPool<C> {
     } finally {
       const durationMs = network.monotonic() - askedAt;
       if (member !== undefined) this.#end(member, error, durationMs);
-      if (request !== undefined) this.#events.emit("request", { ...request, durationMs, error });
+      // Field by field: spreading costs a microsecond, for each request that is observed.
+      if (request !== undefined) {
+        const { service, operation, lane } = request;
+        this.#events.emit("request", { service, operation, lane, durationMs, error });
+      }
     }
   }
 

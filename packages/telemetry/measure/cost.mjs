@@ -1,7 +1,9 @@
-// What being observed costs a pool: requests a second, CPU time and latencies with and without `observe`, in the same process and
-// by turns, with an SDK whose figures are scraped in each turn. The simulator has a process of its own. Run nothing else.
+// What being observed costs a pool: requests a second, CPU time and latencies with and without `observe`, in the same process. The
+// simulator has a process of its own. Run nothing else.
 //
-// A control is not observed either: what it differs from the turns without is what this measurement cannot tell from nothing.
+// Short turns, each way once and then once more in the opposite order, make a round: what drifts hits all ways alike. Ratios are taken
+// within a round. A control is not observed either: what it differs from the turns without is what this measurement cannot tell from
+// nothing. Scrapes are outside of the turns and told of apart: a Prometheus comes every 15 seconds, not every tenth of one.
 //
 //     npm run measure:telemetry
 
@@ -15,9 +17,11 @@ import { startSimulator } from "@evertoken/simulator";
 import { observe } from "@evertoken/telemetry";
 import { exportMetrics } from "@evertoken/telemetry/export";
 
-const TURNS = Number(process.env.TURNS ?? 100);
-/** Turns of some tenths of a second in either lane. */
-const REQUESTS = { fast: 3000, SDK: 500 };
+const ROUNDS = Number(process.env.ROUNDS ?? 200);
+/** Turns of a tenth of a second in either lane. */
+const REQUESTS = { fast: 800, SDK: 200 };
+/** The first rounds compile. */
+const WARM_UP = 8;
 const CONCURRENCY = 32;
 const BODY = Buffer.alloc(4096, 1);
 const FIGURES = ["perSecond", "cpu", "p50", "p99"];
@@ -31,48 +35,51 @@ async function measure() {
   const child = fork(import.meta.filename, { env: { ...process.env, SIMULATOR: "1" } });
   const [{ imdsUrl, s3Url }] = await once(child, "message");
   console.log(`Node.js ${process.version}, ${availableParallelism()} cores, load ${loadavg()[0].toFixed(2)}`);
-  console.log(`PutObject of 4 KiB, ${CONCURRENCY} at a time, ${TURNS} rounds of turns of some tenths of a second\n`);
+  console.log(
+    `PutObject of 4 KiB, ${CONCURRENCY} at a time, ${ROUNDS} rounds of twice a tenth of a second for each way\n`,
+  );
   console.log("| lane | | requests a second | CPU a request | p50 | p99 |\n|---|---|---|---|---|---|");
   const metrics = await exportMetrics({ prometheus: { port: 0 } });
+  let scrape = 0;
   const keeper = createKeeper({ source: fromImds({ endpoint: imdsUrl }) });
   for (const [lane, requests] of Object.entries(REQUESTS)) {
     const options = { region: "us-east-1", endpoint: s3Url, forcePathStyle: true, keeper, fastLane: lane === "fast" };
     const pool = createS3Pool(options);
     report(lane, await byTurns(pool, metrics, requests));
+    if (lane === "fast") scrape = await scrapeMs(pool, metrics);
     await pool.close();
   }
+  console.log(`\nA scrape takes ${scrape.toFixed(2)} ms.`);
   await metrics.close();
   keeper.close();
   child.kill();
 }
 
-/** Rounds of a turn each, whose order changes; the first few compile. */
 async function byTurns(pool, metrics, requests) {
   const found = { without: [], observed: [], control: [] };
   const ways = {
     without: () => load(pool, requests),
     async observed() {
       const stop = observe(pool, { meterProvider: metrics.meterProvider });
-      // One scrape a turn: many more than a Prometheus that comes every 15 seconds.
-      const told = await load(pool, requests, () => metrics.scrape());
+      const told = await load(pool, requests);
       stop();
       return told;
     },
     control: () => load(pool, requests),
   };
   const names = Object.keys(ways);
-  for (let turn = -6; turn < TURNS; turn++) {
-    // Each stands in each place equally often, behind each of the others.
-    const order = [0, 1, 2].map((place) => names[(turn + 6 + (turn % 2 === 0 ? place : 2 - place)) % 3]);
-    for (const way of order) {
-      const told = await ways[way]();
-      if (turn >= 0) found[way].push(told);
-    }
+  for (let round = -WARM_UP; round < ROUNDS; round++) {
+    // Each stands in each place equally often.
+    const first = [0, 1, 2].map((place) => names[(round + WARM_UP + place) % 3]);
+    const turns = { without: [], observed: [], control: [] };
+    for (const way of [...first, ...first.toReversed()]) turns[way].push(await ways[way]());
+    await metrics.scrape();
+    if (round >= 0) for (const name of names) found[name].push(together(turns[name]));
   }
   return found;
 }
 
-async function load(pool, requests, meanwhile) {
+async function load(pool, requests) {
   const latencies = [];
   let sent = 0;
   const before = process.cpuUsage();
@@ -85,15 +92,36 @@ async function load(pool, requests, meanwhile) {
       latencies.push(performance.now() - from);
     }
   };
-  await Promise.all([...Array.from({ length: CONCURRENCY }, worker), meanwhile?.()]);
+  await Promise.all(Array.from({ length: CONCURRENCY }, worker));
   const seconds = (performance.now() - startedAt) / 1000;
   const { user, system } = process.cpuUsage(before);
+  return { requests, seconds, cpu: user + system, latencies };
+}
+
+/** The turns of one way in one round. */
+function together(turns) {
+  const sum = (figure) => turns.reduce((total, turn) => total + turn[figure], 0);
+  const latencies = turns.flatMap((turn) => turn.latencies);
   return {
-    perSecond: requests / seconds,
-    cpu: (user + system) / requests,
+    perSecond: sum("requests") / sum("seconds"),
+    cpu: sum("cpu") / sum("requests"),
     p50: quantile(latencies, 0.5),
     p99: quantile(latencies, 0.99),
   };
+}
+
+/** What a scrape takes, with a pool and its Keeper observed. */
+async function scrapeMs(pool, metrics) {
+  const stop = observe(pool, { meterProvider: metrics.meterProvider });
+  await load(pool, 200);
+  const durations = [];
+  for (let scrape = 0; scrape < 100; scrape++) {
+    const from = performance.now();
+    await metrics.scrape();
+    durations.push(performance.now() - from);
+  }
+  stop();
+  return quantile(durations, 0.5);
 }
 
 function report(lane, found) {

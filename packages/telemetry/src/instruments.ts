@@ -1,12 +1,13 @@
 /** The instruments of one meter provider, made once however much is observed with it. */
 
 import type { Attributes, Counter, Gauge, Histogram, Meter, MeterProvider, Observable } from "@opentelemetry/api";
+import type { KeptHistogram } from "./kept-histogram.js";
 import { METRICS, type Metric, type MetricKey } from "./metrics.js";
 import type { Spans } from "./spans.js";
 import { VERSION } from "./version.js";
 
 /** Upper bounds in seconds, in steps of 1, 2.5, 5 like those of a pool's own figures: 1 ms to a minute. */
-const BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60];
+export const BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60];
 
 /** What stands between something observed and OpenTelemetry. */
 export interface Instrumentation {
@@ -30,10 +31,18 @@ export type Read = (tell: (key: GaugeKey, value: number | undefined, labels: Att
 type GaugeKey = { [K in MetricKey]: (typeof METRICS)[K]["kind"] extends "gauge" ? K : never }[MetricKey];
 
 const made = new WeakMap<MeterProvider, Meters>();
+const kept = new WeakMap<MeterProvider, KeptHistogram>();
+
+/** The durations of requests are recorded into this histogram, for who observes with this provider from now on. */
+export function keepRequestDurations(provider: MeterProvider, histogram: KeptHistogram): void {
+  kept.set(provider, histogram);
+}
 
 export class Meters {
   readonly #meter: Meter;
   readonly instruments: Instruments;
+  /** Whether recording how long a request took costs nothing worth putting off. */
+  readonly keepsRequestDurations: boolean;
 
   static of(provider: MeterProvider): Meters {
     const meters = made.get(provider) ?? new Meters(provider);
@@ -43,7 +52,11 @@ export class Meters {
 
   private constructor(provider: MeterProvider) {
     this.#meter = provider.getMeter("@evertoken/telemetry", VERSION);
-    const instruments = Object.entries(METRICS).map(([key, metric]) => [key, this.#make(metric)]);
+    const requestDuration = kept.get(provider);
+    this.keepsRequestDurations = requestDuration !== undefined;
+    const instruments = Object.entries(METRICS).map(([key, metric]) =>
+      key === "requestDuration" && requestDuration !== undefined ? [key, requestDuration] : [key, this.#make(metric)],
+    );
     this.instruments = Object.fromEntries(instruments) as Instruments;
     const labels = { version: VERSION, node_version: process.versions.node };
     this.readGauges(["build"], (tell) => tell("build", 1, labels));

@@ -15,8 +15,10 @@ export function measurePool(pool: AnyPool, { meters, spans, name }: Instrumentat
     for (const outcome of ["replayed", "surfaced"]) staleAnswers.add(0, { pool: name, service, outcome });
   });
   const durations = new Batch((seconds, of) => requestDuration.record(seconds, of));
+  const record = (seconds: number, of: Attributes) =>
+    meters.keepsRequestDurations ? requestDuration.record(seconds, of) : durations.add(seconds, of);
   const stops = [
-    pool.on("request", (request) => durations.add(request.durationMs / 1000, labels.of(request))),
+    pool.on("request", (request) => record(request.durationMs / 1000, labels.of(request))),
     pool.on("replayed", ({ service, reason }) => {
       const known = labels.service(service);
       replays.add(1, { pool: name, service: known, reason: replayReason(reason) });

@@ -5,7 +5,7 @@ import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { ClosedError, InvalidInputError } from "@evertoken/core";
 import { observe } from "@evertoken/telemetry";
 import { exportMetrics } from "@evertoken/telemetry/export";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { exported, instance, parse } from "./scrape.js";
 
 /** A collector that keeps what it is sent. */
@@ -122,6 +122,70 @@ describe("export by OTLP", () => {
     expect(received.map(({ body }) => body.includes("evertoken_outage_survival_seconds"))).toEqual([true, false]);
   });
 });
+
+describe("how long requests took, by OTLP", () => {
+  it.each([
+    ["cumulative", [1, 3]],
+    ["delta", [1, 2]],
+  ])("is told as OpenTelemetry's environment variable wants it: %s", async (preference, counts) => {
+    vi.stubEnv("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", preference);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const { url, received } = await collector();
+    const metrics = await exportMetrics({ prometheus: {}, otlp: { url, intervalMs: 3_600_000 } });
+    const { pool } = await instance();
+    observe(pool, { meterProvider: metrics.meterProvider });
+    const put = () => pool.send(new PutObjectCommand({ Bucket: "reports", Key: "key", Body: "content" }));
+    const provider = metrics.meterProvider as unknown as { forceFlush(): Promise<void> };
+
+    await put();
+    await provider.forceFlush();
+    // Another reader in between takes nothing away.
+    await metrics.scrape();
+    await put();
+    await put();
+    await provider.forceFlush();
+    const scraped = await metrics.scrape();
+    await metrics.close();
+
+    const sent = received.slice(0, 2).map(({ body }) => requestCount(Buffer.from(body, "latin1")));
+    expect(sent).toEqual(counts);
+    expect(scraped.body).toMatch(/^evertoken_pool_request_duration_seconds_count\{.*\} 3$/m);
+    expect(scraped.body.match(/^# TYPE evertoken_pool_request_duration_seconds histogram$/gm)).toHaveLength(1);
+  });
+});
+
+/** The fields of a protobuf message, by their numbers. */
+function fieldsOf(message: Buffer): { readonly field: number; readonly bytes: Buffer }[] {
+  const fields: { field: number; bytes: Buffer }[] = [];
+  let at = 0;
+  const varint = () => {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = message.readUInt8(at++);
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) return value;
+    }
+  };
+  while (at < message.length) {
+    const tag = varint();
+    const from = at;
+    const length = [() => void varint(), () => 8, varint, undefined, undefined, () => 4][tag & 7]?.() ?? 0;
+    fields.push({ field: tag >> 3, bytes: message.subarray((tag & 7) === 2 ? at : from, at + length) });
+    at += length;
+  }
+  return fields;
+}
+
+/** Of the histogram of requests, in what was sent: https://github.com/open-telemetry/opentelemetry-proto, metrics.proto. */
+function requestCount(sent: Buffer): number {
+  const inside = (messages: readonly Buffer[], field: number) =>
+    messages.flatMap((message) => fieldsOf(message).flatMap((found) => (found.field === field ? found.bytes : [])));
+  const metrics = inside(inside(inside([sent], 1), 2), 2);
+  const durations = metrics.filter(
+    (metric) => inside([metric], 1)[0]?.toString() === "evertoken_pool_request_duration_seconds",
+  );
+  return inside(inside(inside(durations, 9), 1), 4).reduce((sum, count) => sum + Number(count.readBigUInt64LE()), 0);
+}
 
 describe("what export is told", () => {
   it.each([

@@ -1,6 +1,7 @@
 import { GetObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { VirtualClock } from "@evertoken/core";
 import { type CredentialSource, createKeeper } from "@evertoken/credentials";
+import { createS3Pool } from "@evertoken/s3";
 import {
   LaneRecorder,
   LiveRecord,
@@ -148,6 +149,28 @@ describe("a recorded pool", () => {
     expect(story[0]).toContain(`took generation 1 (${accessKeyId})`);
     expect(story.join("\n")).toContain(`a service rejected ${accessKeyId}: ExpiredToken`);
     expect(story.at(-1)).toContain("PutObject: a service refused the credentials");
+  });
+});
+
+describe("a lane with several pools on one Keeper", () => {
+  it("counts them all, and shows the last and its Keeper once", async () => {
+    const { pool, keeper, lane, simulator, clock } = await recorded();
+    await pool.send(put());
+    simulator.fault("credentials-revoked");
+    await pool.send(put());
+    lane.take();
+
+    const common = { region: "us-east-1", endpoint: simulator.s3Url, forcePathStyle: true, keeper, clock };
+    const second = createS3Pool({ ...common, size: 2 });
+    onTestFinished(() => second.close());
+    lane.observe(second, "second");
+    await second.send(put());
+
+    const { lane: shown, sample } = lane.take();
+    expect(sample).toMatchObject({ requests: 1, replays: 0 });
+    expect(shown.totals).toMatchObject({ requests: 3, replays: 1 });
+    expect(shown.pool?.name).toBe("second");
+    expect(shown.keepers).toHaveLength(1);
   });
 });
 

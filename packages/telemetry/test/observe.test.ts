@@ -3,6 +3,12 @@ import { InvalidInputError, VirtualClock } from "@evertoken/core";
 import { createKeeper } from "@evertoken/credentials";
 import { createImdsClient } from "@evertoken/imds";
 import { observe } from "@evertoken/telemetry";
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from "@opentelemetry/sdk-metrics";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { exported, instance } from "./scrape.js";
 
@@ -294,5 +300,33 @@ describe("observing", () => {
     expect(() => observe(keeper, { name: "a b" })).toThrow(InvalidInputError);
     expect(() => observe(keeper, { meterProvider: {} as never })).toThrow("meterProvider must be an OpenTelemetry");
     expect(() => observe(keeper, { provider: {} } as never)).toThrow(InvalidInputError);
+  });
+});
+
+describe("a pool that is observed with an application's own SDK", () => {
+  it("tells it how long requests took, too", async () => {
+    const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+    const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: HOUR });
+    const meterProvider = new MeterProvider({ readers: [reader] });
+    onTestFinished(() => meterProvider.shutdown());
+    const { pool } = await instance();
+    const stop = observe(pool, { meterProvider });
+
+    for (let request = 0; request < 3; request++) await pool.send(put());
+    await pool.send(new GetObjectCommand({ Bucket: "reports", Key: "none" })).catch(() => {});
+    stop();
+    await meterProvider.forceFlush();
+
+    const metrics = exporter.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((scope) => scope.metrics));
+    const durations = metrics.find(({ descriptor }) => descriptor.name === "evertoken_pool_request_duration_seconds");
+    const told = (durations?.dataPoints ?? []).map(({ attributes, value }) => [
+      attributes.operation,
+      attributes.outcome,
+      (value as { count: number }).count,
+    ]);
+    expect(told).toEqual([
+      ["PutObject", "ok", 3],
+      ["GetObject", "failed", 1],
+    ]);
   });
 });

@@ -8,8 +8,9 @@ import { type MeterProvider as ApiMeterProvider, metrics } from "@opentelemetry/
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from "@opentelemetry/resources";
 import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import { observeHost } from "../host.js";
+import { keepRequestDurations } from "../instruments.js";
 import { type ExportOptions, exportSettings } from "./options.js";
-import { otlpReader, TextReader } from "./readers.js";
+import { otlpReader, requestDurations, TextReader } from "./readers.js";
 import { type ScrapeServer, scrapeServer, TEXT_FORMAT } from "./scrape-server.js";
 
 /**
@@ -43,7 +44,8 @@ export interface ExportedMetrics {
  */
 export async function exportMetrics(options: ExportOptions): Promise<ExportedMetrics> {
   const { prometheus, otlp, serviceName } = exportSettings(options);
-  const textReader = new TextReader();
+  const durations = requestDurations();
+  const textReader = new TextReader(durations);
   let server: ScrapeServer | undefined;
   let closing: Promise<void> | undefined;
   const text = async () => {
@@ -57,8 +59,9 @@ export async function exportMetrics(options: ExportOptions): Promise<ExportedMet
     resource: defaultResource()
       .merge(detectResources({ detectors: [envDetector] }))
       .merge(resourceFromAttributes(serviceName === undefined ? {} : { "service.name": serviceName })),
-    readers: [textReader, ...(otlp === undefined ? [] : [otlpReader(otlp)])],
+    readers: [textReader, ...(otlp === undefined ? [] : [otlpReader(otlp, durations)])],
   });
+  keepRequestDurations(meterProvider, durations);
   const isRegistered = metrics.setGlobalMeterProvider(meterProvider);
   const stopHost = observeHost({ meterProvider });
   const forgetting = otlp === undefined ? undefined : every(FORGET_MS, () => void textReader.collect());

@@ -5,6 +5,7 @@
  * stays at its last value for ever: a Keeper that was closed hours ago would go on to survive.
  */
 
+import { systemClock } from "@evertoken/core";
 import { OTLPMetricExporter } from "@opentelemetry/exporter-metrics-otlp-proto";
 import { PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
 import {
@@ -13,15 +14,31 @@ import {
   MetricReader,
   PeriodicExportingMetricReader,
 } from "@opentelemetry/sdk-metrics";
+import { BOUNDS } from "../instruments.js";
+import { KeptHistogram } from "../kept-histogram.js";
+import { METRICS } from "../metrics.js";
+import { KeptProducer } from "./kept-producer.js";
 import type { OtlpOptions } from "./options.js";
+
+/** How long requests took. */
+export function requestDurations(): KeptHistogram {
+  return new KeptHistogram(BOUNDS, () => systemClock.now());
+}
+
+function producers(durations: KeptHistogram, temporality: AggregationTemporality): KeptProducer[] {
+  return [new KeptProducer(durations, METRICS.requestDuration, temporality)];
+}
 
 /** For Prometheus. */
 export class TextReader extends MetricReader {
   // Without the labels of the scope: it is the same for all.
   readonly #serializer = new PrometheusSerializer(undefined, false, undefined, false, true);
 
-  constructor() {
-    super({ aggregationTemporalitySelector: temporalityFor });
+  constructor(durations: KeptHistogram) {
+    super({
+      aggregationTemporalitySelector: temporalityFor,
+      metricProducers: producers(durations, AggregationTemporality.CUMULATIVE),
+    });
   }
 
   async text(): Promise<string> {
@@ -45,13 +62,15 @@ class Exporter extends OTLPMetricExporter {
   }
 }
 
-export function otlpReader({ url, headers, intervalMs }: OtlpOptions): MetricReader {
+export function otlpReader({ url, headers, intervalMs }: OtlpOptions, durations: KeptHistogram): MetricReader {
   const exportIntervalMillis = intervalMs ?? (Number(process.env.OTEL_METRIC_EXPORT_INTERVAL) || 60_000);
+  const exporter = new Exporter({
+    ...(url === undefined ? {} : { url }),
+    ...(headers === undefined ? {} : { headers }),
+  });
   return new PeriodicExportingMetricReader({
-    exporter: new Exporter({
-      ...(url === undefined ? {} : { url }),
-      ...(headers === undefined ? {} : { headers }),
-    }),
+    exporter,
+    metricProducers: producers(durations, exporter.selectAggregationTemporality(InstrumentType.HISTOGRAM)),
     exportIntervalMillis,
     // A sending must have ended before the next begins.
     exportTimeoutMillis: Math.min(exportIntervalMillis, 30_000),

@@ -33,15 +33,15 @@ type Counts = Omit<Totals, "imdsAnswers">;
 
 const COUNTED = ["requests", "failures", "replays", "surfaced", "refreshes", "refreshFailures"] as const;
 
-/** Like pools, a process has one or two; a leak of Keepers must not become one of memory. */
-const MOST_KEEPERS = 20;
+/** A process has one or two; a leak of Keepers or pools must not become one of memory here. */
+const MOST_OBSERVED = 20;
 
 export class LaneRecorder implements RequestNotes {
   readonly #name: string;
   readonly #clock: Clock;
   readonly #names = new Names();
   readonly #keepers = new Map<Keeper, KeeperRecord>();
-  #pool: PoolRecord | undefined;
+  readonly #pools: PoolRecord[] = [];
   readonly #answers = new ImdsAnswers();
   readonly #latencies = new Latencies();
   readonly #stops: (() => void)[] = [];
@@ -57,15 +57,15 @@ export class LaneRecorder implements RequestNotes {
   }
 
   /**
-   * Records a Keeper, a pool with its Keeper, or an IMDS client from now on. Of several pools the last is shown; what is more
-   * than twenty Keepers is not.
+   * Records a Keeper, a pool with its Keeper, or an IMDS client from now on. Of several pools all are counted and the last
+   * is shown. What comes after twenty Keepers or pools is not recorded.
    */
   observe(target: Observable, name?: string): void {
     if (isKeeper(target)) this.#observeKeeper(target, name);
     else if (isImdsClient(target)) this.#stops.push(target.on("request", (request) => this.#noteImds(request)));
     else {
-      this.#pool?.stop();
-      this.#pool = new PoolRecord(target, name ?? "pool", { clock: this.#clock, requests: this });
+      if (this.#pools.length >= MOST_OBSERVED) return;
+      this.#pools.push(new PoolRecord(target, name ?? "pool", { clock: this.#clock, requests: this }));
       this.#observeKeeper(target.keeper, name);
     }
   }
@@ -105,12 +105,12 @@ export class LaneRecorder implements RequestNotes {
       name: this.#name,
       survivalMs,
       keepers: [...this.#keepers.values()].map((keeper) => keeper.get()),
-      pool: this.#pool?.get(),
+      pool: this.#pools.at(-1)?.get(),
       imds: this.#hasImds ? defined({ sessionTokenExpiresAt: this.#sessionTokenExpiresAt }) : undefined,
       totals: { ...counts, imdsAnswers: this.#answers.total },
     });
     const keeperNews = [...this.#keepers.values()].flatMap((keeper) => keeper.takeNews(now));
-    const news = [...keeperNews, ...(this.#pool?.takeNews(now) ?? [])].sort((a, b) => a.at - b.at);
+    const news = [...keeperNews, ...this.#pools.flatMap((pool) => pool.takeNews(now))].sort((a, b) => a.at - b.at);
     return { lane, sample, news };
   }
 
@@ -118,11 +118,11 @@ export class LaneRecorder implements RequestNotes {
   close(): void {
     for (const stop of this.#stops) stop();
     for (const keeper of this.#keepers.values()) keeper.stop();
-    this.#pool?.stop();
+    for (const pool of this.#pools) pool.stop();
   }
 
   #observeKeeper(keeper: Keeper, name: string | undefined): void {
-    if (this.#keepers.has(keeper) || this.#keepers.size >= MOST_KEEPERS) return;
+    if (this.#keepers.has(keeper) || this.#keepers.size >= MOST_OBSERVED) return;
     this.#keepers.set(keeper, new KeeperRecord(keeper, this.#names.claim(name), () => this.#clock.now()));
     this.#stops.push(keeper.on("imdsRequest", (request) => this.#noteImds(request)));
   }
@@ -137,12 +137,13 @@ export class LaneRecorder implements RequestNotes {
   #counts(): Counts {
     const sum = (count: keyof KeeperCounts) =>
       [...this.#keepers.values()].reduce((total, { counts }) => total + counts[count], 0);
-    const { replays = 0, surfaced = 0, ejections = 0 } = this.#pool?.counts ?? {};
+    const ofPools = (count: keyof PoolRecord["counts"]) =>
+      this.#pools.reduce((total, { counts }) => total + counts[count], 0);
     return {
       ...this.#requests,
-      replays,
-      surfaced: this.#requests.surfaced + surfaced,
-      ejections,
+      replays: ofPools("replays"),
+      surfaced: this.#requests.surfaced + ofPools("surfaced"),
+      ejections: ofPools("ejections"),
       refreshes: sum("refreshes"),
       refreshFailures: sum("refreshFailures"),
       rotations: sum("rotations"),
