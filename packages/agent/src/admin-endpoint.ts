@@ -5,6 +5,8 @@
  *     GET /readyz      200 with more than `readySeconds` of valid credentials, else 503; says whether the source fails
  *     GET /metrics     the figures of docs/metrics.md, for Prometheus
  *     GET /v1/status   what `evertoken status` prints
+ *
+ * Browsers get a page at /, if there is one: the gate hands their requests to it before they come here.
  */
 
 import type { ExportedMetrics } from "@evertoken/telemetry/export";

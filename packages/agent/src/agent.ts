@@ -32,6 +32,7 @@ import { machineId, StateFile } from "./state-file.js";
 import { type AgentStatus, heldStatus } from "./status.js";
 import { Usage } from "./usage.js";
 import { WarmSource } from "./warm-source.js";
+import { Watched } from "./watched.js";
 
 export interface Agent {
   /** `http://127.0.0.1:9820`; the path of the host's own identity is `/v1/credentials`. */
@@ -99,6 +100,7 @@ class HostAgent implements Agent {
   readonly #metrics: ExportedMetrics;
   #settings: AgentSettings;
   #categories: Categories | undefined;
+  readonly #watched: Watched | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(settings: AgentSettings, metrics: ExportedMetrics) {
@@ -107,6 +109,7 @@ class HostAgent implements Agent {
     this.#metrics = metrics;
     this.#startedAt = clock.now();
     this.#log = new AgentLog({ clock, level, destination });
+    if (settings.page !== undefined) this.#watched = new Watched(settings.page, clock);
   }
 
   get containerUrl(): string {
@@ -251,6 +254,7 @@ class HostAgent implements Agent {
   }
 
   #observe(target: Parameters<typeof observe>[0], name: string): () => void {
+    this.#watched?.lane.observe(target, name);
     // The names of roles may be longer than those of what is observed.
     return observe(target, { meterProvider: this.#metrics.meterProvider, name: name.slice(0, 40) });
   }
@@ -299,6 +303,7 @@ class HostAgent implements Agent {
       });
       await this.#openGate("imds", sockets, { host, port: imdsPort ?? 0 }, (exchange) => endpoint.handle(exchange));
     }
+    this.#watched?.start();
     const admin = new AdminEndpoint({ status: () => this.status(), scrape: () => this.#metrics.scrape() });
     await this.#openGate("admin", sockets, { host: adminHost, port: adminPort }, (exchange) => admin.handle(exchange));
   }
@@ -317,6 +322,7 @@ class HostAgent implements Agent {
       idleTimeoutMs: limits.idleMs,
       now: () => this.#own.issuer.sourceNow(),
       handler,
+      page: via === "admin" ? this.#watched?.page : undefined,
       onRefused: (refusal, address, door) => {
         this.#usage.noteRefused(refusal.kind);
         this.#log.refused(refusal, address, door);
@@ -328,6 +334,7 @@ class HostAgent implements Agent {
   readonly #onIssued: OnIssued = ({ via, caller, request }, role, { generation, accessKeyId, expiresAt }) => {
     const userAgent = request.headers["user-agent"];
     this.#usage.note(clientOf(caller), this.#settings.clock.now());
+    this.#watched?.lane.noteRequest({});
     this.#log.issued({ caller, userAgent, via, role, generation, accessKeyId, expiresAt });
   };
 
@@ -348,6 +355,7 @@ class HostAgent implements Agent {
 
   async #close(): Promise<void> {
     const { drainMs } = this.#settings;
+    this.#watched?.close();
     await Promise.all([...this.#gates.values()].map((gate) => gate.drain(drainMs)));
     for (const close of this.#closers.reverse()) close();
     await this.#metrics.close();

@@ -5,7 +5,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
-import { type Clock, EvertokenError, settlesWithin } from "@evertoken/core";
+import { type Clock, EvertokenError, type LocalPage, settlesWithin } from "@evertoken/core";
 import { type Caller, type CallerPolicy, type Callers, type Identification, isAllowed } from "./callers.js";
 import { Connections } from "./connections.js";
 import { type Exchange, errorBody, type Handler, JSON_TYPE, send, type Via } from "./exchange.js";
@@ -36,6 +36,8 @@ export interface GateOptions {
   /** The `Date` of answers. */
   readonly now: () => number;
   readonly handler: Handler;
+  /** What it shows to browsers, which the guard keeps from everything else. */
+  readonly page: LocalPage | undefined;
   readonly onRefused: (refusal: Refusal, address: string, via: Via) => void;
 }
 
@@ -153,6 +155,12 @@ export class Gate {
   #receive(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request;
     this.#connections.begin(socket);
+    const { page } = this.#options;
+    if (page?.owns(request)) {
+      response.on("close", () => this.#connections.end(socket));
+      page.handle(request, response);
+      return;
+    }
     const refusal = refusalOf(request, this.#hosts);
     const peer = this.#peers.get(socket);
     if (refusal !== undefined || peer === undefined) {

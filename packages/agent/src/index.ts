@@ -15,3 +15,4 @@ export { keepMemoryOutOfCoreDumps } from "./privileges.js";
 export { type AgentStatus, describeStatus, type HeldStatus } from "./status.js";
 export { createNotifier, handedSockets, type Notifier } from "./systemd.js";
 export type { ClientUsage } from "./usage.js";
+export type { MakePage } from "./watched.js";

@@ -7,6 +7,7 @@ import type { ImdsClient } from "@evertoken/imds";
 import type { DestinationStream } from "pino";
 import * as v from "valibot";
 import type { GateRules } from "./gate.js";
+import type { MakePage } from "./watched.js";
 
 /** What may stand in the configuration file. */
 export interface AgentConfig {
@@ -80,6 +81,8 @@ export interface AgentOptions extends AgentConfig {
   readonly source?: CredentialSource | undefined;
   /** What other categories are read from. Default: one of its own. One handed in stays open. */
   readonly imds?: ImdsClient | undefined;
+  /** Makes the page that the admin port shows to browsers of what is recorded for it. Default: there is none, and no record. */
+  readonly page?: MakePage | undefined;
   /** Where log lines go. Default: standard output. */
   readonly logTo?: DestinationStream | undefined;
   readonly clock?: Clock | undefined;
@@ -117,6 +120,7 @@ export interface AgentSettings {
   readonly user: string | undefined;
   readonly source: CredentialSource | undefined;
   readonly imds: ImdsClient | undefined;
+  readonly page: MakePage | undefined;
   readonly logTo: DestinationStream | undefined;
   readonly clock: Clock;
   readonly random: Random;
@@ -217,6 +221,7 @@ const schema = v.strictObject({
     ),
   ),
   imds: v.optional(v.custom<ImdsClient>(isObject, "must be an IMDS client")),
+  page: v.optional(v.custom<MakePage>((value) => typeof value === "function", "must be a function")),
   logTo: v.optional(v.custom<DestinationStream>(isObject, "must be a stream with a write method")),
   clock: v.optional(v.custom<Clock>(isObject, "must be a Clock")),
   random: v.optional(v.custom<Random>((value) => typeof value === "function", "must be a function")),
@@ -254,6 +259,7 @@ export function agentSettings(options: AgentOptions, where = "agent options"): A
     user: given.user,
     source: given.source,
     imds: given.imds,
+    page: given.page,
     logTo: given.logTo,
     clock: given.clock ?? systemClock,
     random: given.random ?? systemRandom,

@@ -9,6 +9,7 @@ import {
   startAgent,
 } from "@evertoken/agent";
 import { describeError, InvalidInputError } from "@evertoken/core";
+import { createDashboard } from "@evertoken/dashboard";
 import { type Command, InvalidArgumentError } from "commander";
 import { EXIT, untilInterrupted, wholeNumber } from "./command.js";
 import { sourceToServe } from "./served-source.js";
@@ -39,7 +40,7 @@ export function addAgentCommand(program: Command, exit: (code: number) => void):
     .option("--config <file>", "YAML file with these settings and more; read again on SIGHUP")
     .option("--port <port>", "container-credentials endpoint (default 9820); 0: any free one", PORT)
     .option("--imds-port <port>", "also speak IMDSv2 on this port", PORT)
-    .option("--admin-port <port>", "health, readiness, metrics, status (default 9822)", PORT)
+    .option("--admin-port <port>", "health, readiness, metrics, status, a page for browsers (default 9822)", PORT)
     .option("--host <address>", "address to listen on (default 127.0.0.1)")
     .option("--exposed", "listen on an address that others can reach")
     .option("--socket <path>", "also speak the container protocol on a Unix socket")
@@ -79,7 +80,10 @@ async function serve(options: Options, signal: AbortSignal): Promise<number> {
   const served = await sourceToServe(options.simulate === true);
   const notifier = createNotifier();
   try {
-    await using agent = await startAgent({ ...config, ...served.options }, sockets);
+    await using agent = await startAgent(
+      { ...config, ...served.options, page: (live) => createDashboard({ live }) },
+      sockets,
+    );
     await notifier.ready(`serving on ${agent.containerUrl}`);
     signals.act({
       SIGHUP: async () => {

@@ -4,17 +4,20 @@ import { constants } from "node:fs";
 import { access } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { InvalidInputError } from "@evertoken/core";
+import { assertReportable, reportOf } from "@evertoken/dashboard";
 import type { Command } from "commander";
 import { decimal, EXIT, untilInterrupted, wholeNumber } from "./command.js";
 import { runDemo, stockSdkVersion } from "./demo/demo.js";
-import { isUnharmed, summary, writeReport } from "./demo/report.js";
+import { isUnharmed, summary, writeWhole } from "./demo/report.js";
 
 interface Options {
   readonly clients: number;
   readonly hours: number;
   readonly seed: number;
   readonly fastLane: boolean;
+  readonly page: boolean;
   readonly json?: string;
+  readonly html?: string;
 }
 
 export function addDemoCommand(program: Command, exit: (code: number) => void): void {
@@ -28,14 +31,17 @@ export function addDemoCommand(program: Command, exit: (code: number) => void): 
       "--no-fast-lane",
       "send the pooled clients' requests the SDK's way, as createS3Pool({ fastLane: false }) does",
     )
+    .option("--no-page", "no page to watch it on")
     .option("--json <file>", "also write the figures to this file")
+    .option("--html <file>", "also write what the page showed to this file, which needs nothing else")
     .addHelpText(
       "after",
       `
-Runs on an embedded simulator of IMDSv2 and S3 on loopback: no AWS account, no network.
+Runs on an embedded simulator of IMDSv2 and S3 on loopback: no AWS account, no network. The address of a page that shows
+both lanes live is printed first.
 
 Example:
-  $ evertoken demo --clients 100 --hours 24 --seed 7 --json demo.json
+  $ evertoken demo --clients 100 --hours 24 --seed 7 --json demo.json --html demo.html
 
 Exit codes: 0 the evertoken lane surfaced no expired token, failed nothing and lost nothing;
             1 it did; 2 bad usage; 130 interrupted.`,
@@ -43,10 +49,17 @@ Exit codes: 0 the evertoken lane surfaced no expired token, failed nothing and l
     .action(async (options: Options) => exit(await untilInterrupted((signal) => demo(options, signal))));
 }
 
-async function demo({ json, ...options }: Options, signal: AbortSignal): Promise<number> {
-  if (json !== undefined) await assertWritable(json);
-  const { report, seconds, errors } = await runDemo({ ...options, output: process.stdout, signal });
-  if (json !== undefined) await writeReport(json, report);
+async function demo({ json, html, ...options }: Options, signal: AbortSignal): Promise<number> {
+  if (json !== undefined) await assertWritable("--json", json);
+  if (html !== undefined) {
+    await assertWritable("--html", html);
+    assertReportable();
+  }
+  const recorded = html !== undefined;
+  const outcome = await runDemo({ ...options, recorded, output: process.stdout, signal });
+  const { report, seconds, errors, record } = outcome;
+  if (json !== undefined) await writeWhole(json, `${JSON.stringify(report, null, 2)}\n`);
+  if (html !== undefined && record !== undefined) await writeWhole(html, reportOf(record));
   process.stdout.write(`\n${summary(report, stockSdkVersion(), seconds)}\n`);
   const unharmed = isUnharmed(report.lanes.evertoken);
   if (!unharmed) {
@@ -56,12 +69,12 @@ async function demo({ json, ...options }: Options, signal: AbortSignal): Promise
 }
 
 /** Better told now than after a day. */
-async function assertWritable(path: string): Promise<void> {
+async function assertWritable(field: string, path: string): Promise<void> {
   const folder = dirname(resolve(path));
   try {
     await access(folder, constants.W_OK);
   } catch (error) {
-    throw new InvalidInputError("evertoken demo", [{ field: "--json", message: `cannot be written: ${folder}` }], {
+    throw new InvalidInputError("evertoken demo", [{ field, message: `cannot be written: ${folder}` }], {
       cause: error,
     });
   }

@@ -6,6 +6,7 @@ import { Command, CommanderError } from "commander";
 import { addAgentCommand } from "./agent-command.js";
 import { EXIT } from "./command.js";
 import { addCredentialProcessCommand } from "./credential-process-command.js";
+import { addDashboardCommand } from "./dashboard-command.js";
 import { addDemoCommand } from "./demo-command.js";
 import { addExecCommand } from "./exec-command.js";
 import { addSimulateCommand } from "./simulate-command.js";
@@ -28,6 +29,7 @@ addAgentCommand(program, exit);
 addExecCommand(program, exit);
 addCredentialProcessCommand(program, exit);
 addStatusCommand(program, exit);
+addDashboardCommand(program, exit);
 addSimulateCommand(program, exit);
 
 // Nobody reads it any more, as with `| head`: whatever more there is to do would be for nobody.

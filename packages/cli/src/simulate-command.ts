@@ -14,6 +14,7 @@ import {
 } from "@evertoken/simulator";
 import { type Command, Option } from "commander";
 import { decimal, EXIT, untilInterrupted, wholeNumber } from "./command.js";
+import { simulatorPage } from "./simulate/page.js";
 import { addScenariosCommand } from "./simulate/scenarios-command.js";
 import { addWhyCommand } from "./simulate/why-command.js";
 import { EVENT_HELP, instanceEvent } from "./simulate-events.js";
@@ -147,6 +148,7 @@ async function simulate(options: Options, signal: AbortSignal): Promise<number> 
     stsPort,
     containerPort,
     adminPort: options.adminPort ?? (imdsPort === 0 ? 0 : imdsPort + 1),
+    page: simulatorPage,
     ipv6: options.ipv6 ?? options.via === "imds-ipv6",
     linkLocal: options.linkLocal,
     region,
@@ -236,6 +238,7 @@ function announce(simulator: Simulator, { json, fault, via }: Options): void {
       `STS        at ${stsUrl}`,
       `S3         at ${s3Url}`,
       `admin      at ${adminUrl}`,
+      `page       at ${adminUrl}`,
       ...(scenario === undefined ? [] : [`scenario: ${scenario.scenario.title}`]),
       ...(fault.length === 0 ? [] : [`faults: ${fault.join(", ")}`]),
       "",

@@ -16,7 +16,7 @@ describe("evertoken simulate", () => {
 
     const printed = await simulate.says("Ctrl-C ends it.");
 
-    for (const service of ["IMDS", "containers", "STS", "S3", "admin"]) {
+    for (const service of ["IMDS", "containers", "STS", "S3", "admin", "page"]) {
       expect(printed).toMatch(new RegExp(`^${service} +at http://127\\.0\\.0\\.1:\\d+$`, "m"));
     }
     expect(printed).toMatch(/export AWS_EC2_METADATA_SERVICE_ENDPOINT=http/);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { ReportError, reportOf } from "@evertoken/dashboard";
+import { assertReportable, ReportError, reportOf } from "@evertoken/dashboard";
 import { describe, expect, it } from "vitest";
 import { builtPage, liveDashboard } from "./server.js";
 
@@ -27,5 +27,7 @@ describe("a report", () => {
     const { live } = await liveDashboard();
 
     expect(() => reportOf(live.hello(), "/no/such/folder")).toThrow(ReportError);
+    expect(() => assertReportable("/no/such/folder")).toThrow(ReportError);
+    expect(() => assertReportable(builtPage())).not.toThrow();
   });
 });

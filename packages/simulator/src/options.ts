@@ -1,6 +1,6 @@
 /** What a simulator can be told, checked once. */
 
-import { type Clock, check, InvalidInputError, VirtualClock } from "@evertoken/core";
+import { type Clock, check, InvalidInputError, type LocalPage, VirtualClock } from "@evertoken/core";
 import * as v from "valibot";
 import { type FaultPeriod, faultPeriod } from "./faults/options.js";
 import { type PlannedInstanceEvent, plannedInstanceEvent, roleName } from "./instance/events.js";
@@ -8,6 +8,7 @@ import { type MetadataOptionsInput, metadataOptions } from "./instance/metadata-
 import type { InstanceOverrides } from "./instance/overrides.js";
 import type { LinkLocalLimits } from "./link-local-limits.js";
 import type { Scenario } from "./scenario/scenario.js";
+import type { Simulator } from "./simulator.js";
 import { whole } from "./whole-number.js";
 
 export interface SimulatorOptions {
@@ -30,6 +31,8 @@ export interface SimulatorOptions {
   readonly hops?: number | undefined;
   /** Port of the admin API; 0: any free one. Default: there is none. */
   readonly adminPort?: number | undefined;
+  /** Makes the page that the admin port shows to browsers. Default: there is none. */
+  readonly page?: ((simulator: Simulator) => LocalPage) | undefined;
   /** The time of everything it does. Default: one of its own that starts at the present and runs at `speed`. */
   readonly clock?: Clock | undefined;
   /** Simulated seconds per real one, for a clock of its own. Default 1. */
@@ -110,6 +113,9 @@ const schema = v.strictObject({
   stsPort: port,
   containerPort: port,
   adminPort: v.optional(whole(0, 65_535)),
+  page: v.optional(
+    v.custom<(simulator: Simulator) => LocalPage>((value) => typeof value === "function", "must be a function"),
+  ),
   ipv6: v.optional(v.boolean("must be true or false"), false),
   linkLocal: v.optional(v.boolean("must be true or false"), false),
   hops,

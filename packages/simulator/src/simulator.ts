@@ -2,8 +2,15 @@
  * The simulator: IMDS, container credentials, STS and S3 on loopback in one process, on one clock, one ledger and one journal.
  */
 
-import { type Clock, ClosedError, type EventSource, InvalidInputError, VirtualClock } from "@evertoken/core";
-import { adminListener } from "./admin/admin.js";
+import {
+  type Clock,
+  ClosedError,
+  type EventSource,
+  InvalidInputError,
+  type LocalPage,
+  VirtualClock,
+} from "@evertoken/core";
+import { adminListener, withPage } from "./admin/admin.js";
 import { IdentityTokens } from "./container/identity-token.js";
 import { ContainerService } from "./container/service.js";
 import { type EnvironmentOptions, environmentOf, environmentSettings } from "./environment.js";
@@ -119,9 +126,9 @@ const FIRST_CLIENT = "default";
 
 type Ports = Pick<
   SimulatorSettings,
-  "imdsPort" | "s3Port" | "stsPort" | "containerPort" | "adminPort" | "ipv6" | "hops" | "linkLocal"
+  "imdsPort" | "s3Port" | "stsPort" | "containerPort" | "adminPort" | "ipv6" | "hops" | "linkLocal" | "page"
 >;
-type ServicePorts = Omit<Ports, "adminPort" | "ipv6" | "hops" | "linkLocal">;
+type ServicePorts = Omit<Ports, "adminPort" | "ipv6" | "hops" | "linkLocal" | "page">;
 
 class LoopbackSimulator implements Simulator {
   readonly clock: Clock;
@@ -143,6 +150,7 @@ class LoopbackSimulator implements Simulator {
   readonly #played: PlayedScenario | undefined;
   readonly #journalFile: JournalFile | undefined;
   #admin: Listening | undefined;
+  #page: LocalPage | undefined;
   readonly #endpoints = new Map<string, Endpoints>();
   #hasIpv6 = false;
   #isLinkLocal = false;
@@ -265,7 +273,10 @@ class LoopbackSimulator implements Simulator {
     this.#hasIpv6 = ports.ipv6;
     await this.#listen(FIRST_CLIENT, ports.hops, ports);
     if (ports.linkLocal) await this.#listenOnLinkLocal(ports.hops);
-    if (ports.adminPort !== undefined) await this.#openAdmin(ports.adminPort);
+    if (ports.adminPort !== undefined) {
+      this.#page = ports.page?.(this);
+      await this.#openAdmin(ports.adminPort);
+    }
     return this;
   }
 
@@ -358,7 +369,7 @@ class LoopbackSimulator implements Simulator {
       urls: () => ({ ...this.#endpointsOf(FIRST_CLIENT) }),
       role: this.instance,
     };
-    this.#admin = await listen(port, "the admin API", { request: adminListener(target) });
+    this.#admin = await listen(port, "the admin API", { request: withPage(this.#page, adminListener(target)) });
   }
 
   async #add(service: PlayedService, port: number, handlers: Handlers, host?: LoopbackHost): Promise<Listening> {
@@ -431,6 +442,7 @@ class LoopbackSimulator implements Simulator {
     this.#tokens.close();
     await Promise.all(this.#listening.map(({ at }) => at.close()));
     this.#s3.close();
+    this.#page?.close();
     await this.#admin?.close();
     await this.#journalFile?.close();
   }

@@ -1,4 +1,4 @@
-import { request as httpRequest } from "node:http";
+import { request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import { ListBucketsCommand } from "@aws-sdk/client-s3";
 import { systemClock, VirtualClock } from "@evertoken/core";
 import { describe, expect, it } from "vitest";
@@ -219,5 +219,30 @@ describe("the admin API", () => {
     await simulator.close();
 
     await expect(fetch(adminUrl)).rejects.toThrow();
+  });
+});
+
+describe("the page of the admin API", () => {
+  it("is shown to browsers, while programs get the API's answers", async () => {
+    const seen: unknown[] = [];
+    let closed = 0;
+    const { adminUrl, simulator } = await steered({
+      page: (about: unknown) => {
+        seen.push(about);
+        return {
+          owns: ({ headers }: IncomingMessage) => headers.accept?.includes("text/html") === true,
+          handle: (_: IncomingMessage, response: ServerResponse) => void response.end("the page"),
+          close: () => {
+            closed += 1;
+          },
+        };
+      },
+    });
+
+    expect(await (await fetch(adminUrl, { headers: { accept: "text/html" } })).text()).toBe("the page");
+    expect(await (await fetch(adminUrl)).json()).toMatchObject({ role: { roleName: "evertoken-role" } });
+    expect(seen).toEqual([simulator]);
+    await simulator.close();
+    expect(closed).toBe(1);
   });
 });

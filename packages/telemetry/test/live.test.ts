@@ -1,7 +1,15 @@
 import { GetObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { VirtualClock } from "@evertoken/core";
 import { type CredentialSource, createKeeper } from "@evertoken/credentials";
-import { LaneRecorder, LiveRecord, type LiveRecordOptions, type News, SimulatedLane } from "@evertoken/telemetry/live";
+import {
+  LaneRecorder,
+  LiveRecord,
+  type LiveRecordOptions,
+  type News,
+  RemoteLane,
+  SimulatedLane,
+  type Tick,
+} from "@evertoken/telemetry/live";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { instance } from "./scrape.js";
 
@@ -329,7 +337,7 @@ describe("a simulator's lane", () => {
     expect(sample).toMatchObject({ requests: 2, failures: 1, surfaced: 0 });
     const refused = news.find(({ kind }) => kind === "rejected");
     expect(refused?.text).toMatch(
-      /^S3 refused default 1 request signed with generation 1 \(ASIA\w+\): ExpiredToken: revoked\.$/,
+      /^S3 refused 1 request of default, signed with generation 1 \(ASIA\w+\): ExpiredToken: revoked\.$/,
     );
     expect(refused?.story?.at(-1)).toContain("revoked before their end");
   });
@@ -346,5 +354,46 @@ describe("a simulator's lane", () => {
     expect(sample.surfaced).toBe(1);
     expect(shown.totals.surfaced).toBe(1);
     expect(news.map(({ kind }) => kind)).toContain("surfaced");
+  });
+});
+
+describe("a lane in another process", () => {
+  const clock = new VirtualClock({ startAt: 10 * HOUR });
+
+  it("is as it was last heard of between its reports, and nothing that it told is lost when they come together", () => {
+    const lane = new LaneRecorder({ clock, name: "far" });
+    const remote = new RemoteLane("far");
+    expect(remote.take(clock.now())).toMatchObject({ lane: { name: "far", keepers: [] }, sample: { requests: 0 } });
+
+    lane.noteRequest({ durationMs: 4 });
+    remote.receive(lane.take());
+    lane.noteRequest({ durationMs: 400, error: new Error("no") });
+    remote.receive(lane.take());
+
+    expect(remote.take(clock.now()).sample).toMatchObject({ requests: 2, failures: 1 });
+    expect(remote.take(clock.now())).toMatchObject({
+      lane: { totals: { requests: 2, failures: 1 } },
+      sample: { requests: 0, failures: 0 },
+    });
+  });
+
+  it("stands still on a page whose subject is over, which goes on to be connected", async () => {
+    const clock = new VirtualClock({ startAt: 10 * HOUR, speed: 0 });
+    const remote = new RemoteLane("far");
+    const live = record(clock).start(() => [remote.take(clock.now())]);
+    await clock.advance(SECOND);
+    const over = clock.now();
+
+    live.end();
+    const ticks: Tick[] = [];
+    live.on("tick", (tick) => ticks.push(tick));
+    await clock.advance(3 * SECOND);
+
+    expect(ticks.map(({ state, samples }) => [state.now, samples])).toEqual([
+      [over, []],
+      [over, []],
+      [over, []],
+    ]);
+    expect(live.hello().samples[0]).toHaveLength(2);
   });
 });

@@ -7,7 +7,10 @@
 
 import { createRequire } from "node:module";
 import { describeError, every, systemClock, VirtualClock } from "@evertoken/core";
+import { createDashboard, type ServedDashboard, serveDashboard } from "@evertoken/dashboard";
 import { type Simulator, startSimulator } from "@evertoken/simulator";
+import type { Hello } from "@evertoken/telemetry/live";
+import { DemoRecord } from "./demo-record.js";
 import { type LaneProcess, startLane } from "./lane-process.js";
 import type { LaneCounts, LaneName, LaneResult } from "./lane-protocol.js";
 import { clockFace, createProgress } from "./progress.js";
@@ -29,6 +32,10 @@ export interface DemoOptions {
   readonly seed: number;
   /** Whether the pooled clients' requests may take the fast lane. */
   readonly fastLane: boolean;
+  /** Whether there is a page to watch it on, while it runs. */
+  readonly page: boolean;
+  /** Whether it is recorded for a report, page or not. */
+  readonly recorded: boolean;
   readonly output: NodeJS.WriteStream;
   /** Ends the demo and everything it started. */
   readonly signal: AbortSignal;
@@ -39,6 +46,8 @@ export interface DemoOutcome {
   /** Real time, all in all. */
   readonly seconds: number;
   readonly errors: Readonly<Record<LaneName, LaneResult["errors"]>>;
+  /** What the page showed, if it was recorded. */
+  readonly record: Hello | undefined;
 }
 
 /** @throws the signal's reason when it aborts; nothing is left behind then. */
@@ -49,13 +58,20 @@ export async function runDemo(options: DemoOptions): Promise<DemoOutcome> {
   const clock = new VirtualClock({ speed: 1 });
   const simulator = await startSimulator({ clock, seed: options.seed, timeline });
   const processes: LaneProcess[] = [];
+  const record = options.page || options.recorded ? new DemoRecord(simulator, clock, REPAINT_MS) : undefined;
+  let page: ServedDashboard | undefined;
   const end = () => {
     for (const lane of processes) lane.kill();
   };
   options.signal.addEventListener("abort", end, { once: true });
   try {
     options.signal.throwIfAborted();
-    const lanes = await prepareLanes(options, simulator, clock, processes);
+    if (options.page && record !== undefined) {
+      page = await serveDashboard(createDashboard({ live: record.live }), { port: 0 });
+      options.output.write(`watch it at ${page.url}\n`);
+    }
+    const lanes = await prepareLanes({ ...options, recorded: record !== undefined }, simulator, clock, processes);
+    if (record !== undefined) keepRecord(record, lanes);
     const day = { options, simulator, clock, lanes, imdsRequests: countImdsRequests(simulator, lanes) };
     const results = await runDay(day);
     const lane = (name: LaneName) => laneReport(results[name], day.imdsRequests(name));
@@ -70,6 +86,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoOutcome> {
       },
       seconds: (systemClock.monotonic() - startedAt) / 1000,
       errors: { evertoken: results.evertoken.errors, stock: results.stock.errors },
+      record: record?.live.hello(),
     };
   } catch (error) {
     // Lanes that were ended on purpose fail; what matters then is why they were ended.
@@ -78,6 +95,8 @@ export async function runDemo(options: DemoOptions): Promise<DemoOutcome> {
   } finally {
     options.signal.removeEventListener("abort", end);
     end();
+    record?.close();
+    await page?.close();
     await simulator.close();
   }
 }
@@ -85,7 +104,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoOutcome> {
 type Lanes = Readonly<Record<LaneName, LaneProcess>>;
 
 async function prepareLanes(
-  { clients, seed, fastLane }: DemoOptions,
+  { clients, seed, fastLane, recorded }: DemoOptions,
   simulator: Simulator,
   clock: VirtualClock,
   processes: LaneProcess[],
@@ -95,7 +114,7 @@ async function prepareLanes(
     const { imdsUrl, s3Url } = await simulator.openEndpoints(name);
     const lane = startLane({ AWS_EC2_METADATA_SERVICE_ENDPOINT: imdsUrl, AWS_REGION: region });
     processes.push(lane);
-    await lane.prepare({ lane: name, clients, seed, region, s3Url, fastLane, clock: clock.reading() });
+    await lane.prepare({ lane: name, clients, seed, region, s3Url, fastLane, recorded, clock: clock.reading() });
     return [name, lane];
   });
   return Object.fromEntries(await Promise.all(prepared)) as Lanes;
@@ -146,6 +165,18 @@ function show({ options, simulator, lanes, imdsRequests }: Day, elapsedHours: ()
     repainting.cancel();
     progress.end();
   };
+}
+
+/** Until the day is over for both. */
+function keepRecord(record: DemoRecord, lanes: Lanes): void {
+  const underWay = new Set(LANES);
+  for (const name of LANES) {
+    lanes[name].on("report", (report) => record.receive(name, report));
+    lanes[name].on("checking", () => {
+      underWay.delete(name);
+      if (underWay.size === 0) record.endDay();
+    });
+  }
 }
 
 /** How much each lane asked of IMDS during its day; reading back in the end is not part of that. */

@@ -17,6 +17,8 @@ export interface LaneClients {
   replayed(): number;
   /** Requests that took the fast lane. */
   sentFast(): number;
+  /** The pool, where there is one: it tells of itself. */
+  readonly pool: S3Pool | undefined;
   close(): Promise<void>;
 }
 
@@ -41,7 +43,13 @@ export function keptPool(task: LaneTask, clock: Clock): { readonly pool: S3Pool;
 function pooled(task: LaneTask, clock: Clock): LaneClients {
   const { pool, close } = keptPool(task, clock);
   const send = ((command: never, options: never) => pool.send(command, options)) as Send;
-  return { send: () => send, replayed: () => pool.stats().replayed, sentFast: () => pool.stats().lanes.fast, close };
+  return {
+    send: () => send,
+    replayed: () => pool.stats().replayed,
+    sentFast: () => pool.stats().lanes.fast,
+    pool,
+    close,
+  };
 }
 
 function stock({ region, s3Url: endpoint, clients }: LaneTask): LaneClients {
@@ -53,6 +61,7 @@ function stock({ region, s3Url: endpoint, clients }: LaneTask): LaneClients {
     },
     replayed: () => 0,
     sentFast: () => 0,
+    pool: undefined,
     close: async () => {
       for (const client of all) client.destroy();
     },

@@ -1,5 +1,6 @@
 /** Counts a lane's requests: how many, how they ended, how long they took. */
 
+import type { LaneRecorder } from "@evertoken/telemetry/live";
 import type { LaneCounts, LaneResult } from "./lane-protocol.js";
 
 /** Answers that mean stale credentials: what must never reach a caller. */
@@ -14,18 +15,28 @@ export class LaneTally {
   #surfaced = 0;
   readonly #durations: number[] = [];
   readonly #messages = new Map<string, number>();
+  readonly #recorder: Pick<LaneRecorder, "noteRequest" | "noteSurfaced"> | undefined;
+
+  /** @param recorder is told of each request, for clients that do not tell it themselves. */
+  constructor(recorder?: Pick<LaneRecorder, "noteRequest" | "noteSurfaced">) {
+    this.#recorder = recorder;
+  }
 
   /** Runs one request and counts it. @returns what it gave, or undefined when it failed. */
   async request<T>(monotonic: () => number, send: () => Promise<T>): Promise<T | undefined> {
     const startedAt = monotonic();
     this.#requests += 1;
+    let failure: { readonly error?: unknown } = {};
     try {
       return await send();
     } catch (error) {
+      failure = { error };
       this.#fail(error);
       return undefined;
     } finally {
-      this.#durations.push(monotonic() - startedAt);
+      const durationMs = monotonic() - startedAt;
+      this.#durations.push(durationMs);
+      this.#recorder?.noteRequest({ durationMs, ...failure });
     }
   }
 
@@ -45,7 +56,10 @@ export class LaneTally {
 
   #fail(error: unknown): void {
     this.#failed += 1;
-    if (causes(error).some(({ name }) => STALE.test(name))) this.#surfaced += 1;
+    if (causes(error).some(({ name }) => STALE.test(name))) {
+      this.#surfaced += 1;
+      this.#recorder?.noteSurfaced();
+    }
     const { name, message } = error instanceof Error ? error : new Error(String(error));
     const said = `${name}: ${message}`;
     if (this.#messages.has(said) || this.#messages.size < MAX_MESSAGES) {

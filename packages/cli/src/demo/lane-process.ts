@@ -4,9 +4,10 @@ import { type ChildProcess, fork } from "node:child_process";
 import { devNull } from "node:os";
 import { join } from "node:path";
 import { createEvents, type EventSource } from "@evertoken/core";
+import type { LaneReport } from "@evertoken/telemetry/live";
 import type { FromLane, LaneCounts, LaneResult, LaneTask, ToLane } from "./lane-protocol.js";
 
-type LaneEvents = { progress: LaneCounts; checking: undefined };
+type LaneEvents = { progress: LaneCounts; report: LaneReport; checking: undefined };
 
 /** There is nothing below the null device. */
 const NO_FILE = join(devNull, "none");
@@ -52,7 +53,10 @@ class ForkedLane implements LaneProcess {
       this.#complaints = (this.#complaints + text.toString()).slice(-4000);
     });
     child.on("message", (message: FromLane) => {
-      if (message.say === "progress") this.#events.emit("progress", message.counts);
+      if (message.say === "progress") {
+        this.#events.emit("progress", message.counts);
+        if (message.report !== undefined) this.#events.emit("report", message.report);
+      }
       if (message.say === "checking") this.#events.emit("checking", undefined);
       this.#replies.get(message.say)?.(message);
     });

@@ -1,6 +1,7 @@
 /** What the demo and its lanes, each a process of its own, say to each other. */
 
 import type { ClockReading } from "@evertoken/core";
+import type { LaneReport } from "@evertoken/telemetry/live";
 
 export type LaneName = "evertoken" | "stock";
 
@@ -12,6 +13,8 @@ export interface LaneTask {
   readonly s3Url: string;
   /** Whether a pool's requests may take the fast lane of `@evertoken/s3`. */
   readonly fastLane: boolean;
+  /** Whether the lane is recorded for a page. */
+  readonly recorded: boolean;
   readonly clock: ClockReading;
 }
 
@@ -44,7 +47,7 @@ export type ToLane =
 /** From a lane to the demo. */
 export type FromLane =
   | { readonly say: "prepared" }
-  | { readonly say: "progress"; readonly counts: LaneCounts }
+  | { readonly say: "progress"; readonly counts: LaneCounts; readonly report?: LaneReport }
   /** The day is over; what was written is being read back. */
   | { readonly say: "checking" }
   | { readonly say: "finished"; readonly result: LaneResult };

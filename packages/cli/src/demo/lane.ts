@@ -9,6 +9,7 @@
 import { GetObjectCommand, ListBucketsCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { every, type Random, seededRandom, VirtualClock } from "@evertoken/core";
 import { followClock } from "@evertoken/simulator";
+import { LaneRecorder } from "@evertoken/telemetry/live";
 import { keptPool, type LaneClients, laneClients } from "./lane-clients.js";
 import { LaneTally } from "./lane-counts.js";
 import type { FromLane, LaneTask, ToLane } from "./lane-protocol.js";
@@ -30,6 +31,7 @@ interface Lane {
   readonly clock: VirtualClock;
   readonly clients: LaneClients;
   readonly tally: LaneTally;
+  readonly recorder: LaneRecorder | undefined;
   readonly bytesOf: BytesOf;
   /** The keys whose writing was acknowledged, by worker. */
   readonly written: string[][];
@@ -43,6 +45,9 @@ async function prepare(task: LaneTask): Promise<Lane> {
   const clock = VirtualClock.following(task.clock);
   followClock(clock);
   const clients = laneClients(task, clock);
+  const { pool } = clients;
+  const recorder = task.recorded ? new LaneRecorder({ name: task.lane, clock }) : undefined;
+  if (pool !== undefined) recorder?.observe(pool.keeper);
   // A service that has been up for a while: each client has its credentials. One after the other, because constructing
   // a hundred clients at once blocks this process for longer than a time-out.
   for (let index = 0; index < task.clients; index++) await clients.send(index)(new ListBucketsCommand());
@@ -50,22 +55,29 @@ async function prepare(task: LaneTask): Promise<Lane> {
     task,
     clock,
     clients,
-    tally: new LaneTally(),
+    tally: new LaneTally(pool === undefined ? recorder : undefined),
+    recorder,
     bytesOf: objectBytes(task.seed),
     written: Array.from({ length: task.clients }, () => []),
   };
 }
 
 async function run(lane: Lane, untilEpochMs: number): Promise<void> {
-  const { clock, clients, tally } = lane;
+  const { clock, clients, tally, recorder } = lane;
+  if (clients.pool !== undefined) recorder?.observe(clients.pool);
   const counts = () => tally.counts(clients.replayed());
-  const telling = every(PROGRESS_MS, () => say({ say: "progress", counts: counts() }));
+  const tell = () => {
+    const report = recorder?.take();
+    say({ say: "progress", counts: counts(), ...(report === undefined ? {} : { report }) });
+  };
+  const telling = every(PROGRESS_MS, tell);
   await Promise.all(lane.written.map((_, worker) => work(lane, worker, untilEpochMs)));
   telling.cancel();
+  tell();
   const told = counts();
   const sentFast = clients.sentFast();
+  recorder?.close();
   await clients.close();
-  say({ say: "progress", counts: told });
   say({ say: "checking" });
   const objectsLost = await countLost(lane);
   const objectsWritten = lane.written.reduce((sum, keys) => sum + keys.length, 0);

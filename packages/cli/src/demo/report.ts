@@ -50,11 +50,11 @@ export function isUnharmed({ requests, failed, expiredTokenSurfaced, objectsLost
   return requests > 0 && failed === 0 && expiredTokenSurfaced === 0 && objectsLost === 0;
 }
 
-/** Writes the report whole or not at all: a reader never finds half a file. */
-export async function writeReport(path: string, report: DemoReport): Promise<void> {
+/** Writes a file whole or not at all: a reader never finds half of it. */
+export async function writeWhole(path: string, text: string): Promise<void> {
   const unfinished = `${path}.${process.pid}.tmp`;
   try {
-    await writeFile(unfinished, `${JSON.stringify(report, null, 2)}\n`, { flag: "wx" });
+    await writeFile(unfinished, text, { flag: "wx" });
     await rename(unfinished, path);
   } catch (error) {
     await rm(unfinished, { force: true });

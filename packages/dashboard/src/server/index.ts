@@ -1,4 +1,4 @@
 export { createDashboard, type DashboardOptions } from "./dashboard.js";
 export { createFleet, Fleet, type FleetOptions } from "./fleet.js";
-export { ReportError, reportOf } from "./report.js";
+export { assertReportable, ReportError, reportOf } from "./report.js";
 export { DashboardPortError, type ServedDashboard, serveDashboard } from "./serve.js";

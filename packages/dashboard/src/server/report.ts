@@ -17,6 +17,17 @@ const SCRIPT = /<script\b[^>]*\bsrc="([^"]+)"[^>]*><\/script>/g;
 const STYLE = /<link\b(?=[^>]*\brel="stylesheet")[^>]*\bhref="([^"]+)"[^>]*>/g;
 const ICON = /<link\b(?=[^>]*\brel="icon")[^>]*\bhref="([^"]+)"[^>]*>/g;
 
+const NOT_BUILT = "the page was not built as one script: npm run build.";
+
+/**
+ * Better told before there is something to report.
+ * @throws ReportError when the page was not built.
+ */
+export function assertReportable(folder?: string): void {
+  const scripts = [...(new BuiltPage(folder).text("/") ?? "").matchAll(SCRIPT)];
+  if (scripts.length !== 1) throw new ReportError(NOT_BUILT);
+}
+
 /**
  * @param folder where the page was built. Default: in this package.
  * @throws ReportError when the page was not built.
@@ -42,7 +53,7 @@ export function reportOf(hello: Hello, folder?: string): string {
       return `${record}<script type="module">${script}</script>`;
     })
     .replace(ICON, (_, path: string) => `<link rel="icon" href="data:image/svg+xml;base64,${base64(file(path))}">`);
-  if (hashes.script.length !== 1) throw new ReportError("the page was not built as one script: npm run build.");
+  if (hashes.script.length !== 1) throw new ReportError(NOT_BUILT);
   const policy = `default-src 'none'; script-src ${hashes.script.join(" ")}; style-src ${hashes.style.join(" ")}; img-src data:; base-uri 'none'; form-action 'none'`;
   return body.replace(/<head>/, `<head><meta http-equiv="content-security-policy" content="${policy}">`);
 }

@@ -14,6 +14,7 @@ import {
   hostHeaders,
   InvalidInputError,
   LOOPBACK_HOSTS,
+  type LocalPage,
 } from "@evertoken/core";
 import { type AdminTarget, type Reply, ROUTES } from "./routes.js";
 
@@ -27,6 +28,14 @@ export function adminListener(target: AdminTarget): RequestListener {
       (reply) => write(outgoing, reply),
       (error) => write(outgoing, refusal(error)),
     );
+  };
+}
+
+/** With the page in front of it, for browsers. */
+export function withPage(page: LocalPage | undefined, listener: RequestListener): RequestListener {
+  return (incoming, outgoing) => {
+    if (page?.owns(incoming)) page.handle(incoming, outgoing);
+    else listener(incoming, outgoing);
   };
 }
 

@@ -54,6 +54,7 @@ export class LiveRecord implements LiveFeed {
   #state: LiveState;
   #lastTick: { readonly now: number; readonly monotonic: number } | undefined;
   #timer: Timer | undefined;
+  #isOver = false;
 
   constructor({ subject, host, clock = systemClock, tickMs = 1000, faults = () => [] }: LiveRecordOptions) {
     const run = `${process.pid}-${Math.round(clock.now())}`;
@@ -73,6 +74,10 @@ export class LiveRecord implements LiveFeed {
 
   /** One report for each lane, always in the same order. */
   tick(reports: readonly LaneReport[]): void {
+    if (this.#isOver) {
+      this.#events.emit("tick", { state: this.#state, samples: [] });
+      return;
+    }
     const jump = this.#jumpMs();
     this.#state = this.#stateWith(reports.map(({ lane }) => lane));
     const samples = reports.map(({ sample }) => sample);
@@ -108,6 +113,12 @@ export class LiveRecord implements LiveFeed {
 
   on<K extends keyof LiveEvents>(event: K, listener: (carried: LiveEvents[K]) => void): () => void {
     return this.#events.on(event, listener);
+  }
+
+  /** What was recorded is over, and time stands: ticks go on, so that readers see that they are connected, with nothing new in them. */
+  end(): void {
+    this.#isOver = true;
+    this.#state = { ...this.#state, speed: 0 };
   }
 
   /** No more ticks. What was recorded stays. */

@@ -54,7 +54,7 @@ export class Samples {
 }
 
 /** Two neighbours as one: counts add up; of the rest the worse is kept, so that a spike stays one. */
-function joined(a: Sample, b: Sample): Sample {
+export function joined(a: Sample, b: Sample): Sample {
   const answers: Record<string, number> = { ...a.imdsAnswers };
   for (const [answer, times] of Object.entries(b.imdsAnswers)) answers[answer] = (answers[answer] ?? 0) + times;
   return defined({

@@ -240,8 +240,8 @@ export class SimulatedLane {
       const { entry, issued } = detail;
       const requests = counted(times, isAgain ? "more request" : "request");
       const by =
-        issued === undefined ? "" : ` signed with generation ${issued.issue.generation} (${issued.issue.accessKeyId})`;
-      const text = `S3 refused ${entry.client} ${requests}${by}: ${entry.decision}.`;
+        issued === undefined ? "" : `, signed with generation ${issued.issue.generation} (${issued.issue.accessKeyId})`;
+      const text = `S3 refused ${requests} of ${entry.client}${by}: ${entry.decision}.`;
       const story = this.#story(entry);
       const [kind, severity] = surfaces ? (["surfaced", "error"] as const) : (["rejected", "warning"] as const);
       return { at: since, kind, severity, text, ...(story === undefined ? {} : { story }) };
