@@ -54,10 +54,12 @@ function Clocks({ now, speed }: { readonly now: number | undefined; readonly spe
   if (now === undefined) return <p class="clocks" />;
   const isSame = new Date(now).getTimezoneOffset() === 0;
   const clock = (zone: Zone) => `${preciseClockFace(now, zone)} ${zoneName(now, zone)}`;
+  const day = dayName(now, isSame ? "utc" : "local");
   return (
-    <p class="clocks">
+    // Days are not equally wide: another day is another text, not one that moves.
+    <p class="clocks" key={day}>
       <time dateTime={iso(now)}>
-        {dayName(now, isSame ? "utc" : "local")} <b>{clock(isSame ? "utc" : "local")}</b>
+        {day} <b>{clock(isSame ? "utc" : "local")}</b>
       </time>
       <span class="aside">
         {isSame ? "" : `${clock("utc")} `}
