@@ -64,8 +64,7 @@ export function historyText(entries: readonly HistoryEntry[]): string {
   if (entries.length === 0) return "No run is saved that this asks for.\n";
   const lines = entries.map((entry) => {
     const figures = entry.judged.map(
-      ({ metric, ratio, low, high }) =>
-        `${metric} ${changeText(ratio)} (${intervalText({ low, high })})`,
+      ({ metric, ratio, low, high }) => `${metric} ${changeText(ratio)} (${intervalText({ low, high })})`,
     );
     const doubts = entry.doubts === 0 ? "" : `; ${entry.doubts} doubt${entry.doubts === 1 ? "" : "s"}`;
     return [
