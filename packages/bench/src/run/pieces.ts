@@ -5,18 +5,16 @@ import type { Slice } from "../record.js";
 export class Pieces {
   readonly done: Slice[] = [];
   readonly #lengthMs: number;
-  readonly #cpuSeconds: () => number;
   #from: number;
   #boundary: number;
   #operations = 0;
   #cpuFrom: number;
 
-  constructor(lengthMs: number, fromMs: number, cpuSeconds: () => number = ownCpuSeconds) {
+  constructor(lengthMs: number, fromMs: number) {
     this.#lengthMs = lengthMs;
-    this.#cpuSeconds = cpuSeconds;
     this.#from = fromMs;
     this.#boundary = fromMs + lengthMs;
-    this.#cpuFrom = cpuSeconds();
+    this.#cpuFrom = ownCpuSeconds();
   }
 
   /**
@@ -39,7 +37,7 @@ export class Pieces {
   }
 
   #cut(nowMs: number): void {
-    const cpu = this.#cpuSeconds();
+    const cpu = ownCpuSeconds();
     this.done.push({
       seconds: (nowMs - this.#from) / 1000,
       operations: this.#operations,

@@ -7,9 +7,9 @@ import type { Pauses } from "@evertoken/core";
 import type { Operation } from "../candidates/client.js";
 import type { Slice } from "../record.js";
 import { LatencyHistogram } from "./histogram.js";
-import { ownCpuSeconds, Pieces } from "./pieces.js";
+import { Pieces } from "./pieces.js";
 import { type ProcessCosts, watchProcess } from "./process-costs.js";
-import { isSteady, WARM_UP_WINDOW_MS } from "./warm-up.js";
+import { WarmUp } from "./warm-up.js";
 
 /** Where operations take long, the measured time is longer as well: until so many have ended, or this many times as long. */
 const OPERATIONS = 20;
@@ -60,7 +60,7 @@ export class Recorder {
   readonly #histogram = new LatencyHistogram();
   readonly #failures = new Map<string, { count: number; first: string }>();
   readonly #acknowledged = new Set<string>();
-  readonly #warmUpFrom: number;
+  readonly #warmUp: WarmUp;
   #stage: Stage = "warm-up";
   #pieces: Pieces;
   #from = 0;
@@ -75,8 +75,9 @@ export class Recorder {
     this.#plan = plan;
     this.#pauses = pauses;
     this.#listeners = listeners;
-    this.#warmUpFrom = pauses.monotonic();
-    this.#pieces = new Pieces(WARM_UP_WINDOW_MS, this.#warmUpFrom);
+    const now = pauses.monotonic();
+    this.#warmUp = new WarmUp(plan.warmUpMs, now);
+    this.#pieces = new Pieces(plan.measureMs / SLICES, now);
   }
 
   get isOver(): boolean {
@@ -94,11 +95,15 @@ export class Recorder {
       this.#histogram.record((now - dueMs) * 1000);
       this.#listeners.outcome?.({ dueMs, endedMs: now, failed: false });
     }
-    if (this.#stage === "over") return;
-    this.#ended += 1;
-    if (!this.#pieces.count(now)) return;
-    if (operation.type === "put" || operation.type === "multipart") this.#acknowledge(operation.key);
-    this.#pieceEnded(now);
+    if (this.#stage === "warm-up") {
+      this.#warmUp.count();
+      this.#warm(now);
+    } else if (this.#stage === "measuring") {
+      this.#ended += 1;
+      if (!this.#pieces.count(now)) return;
+      if (operation.type === "put" || operation.type === "multipart") this.#acknowledged.add(operation.key);
+      this.#pieceEnded(now);
+    }
   }
 
   failed(dueMs: number, name: string, message: string): void {
@@ -119,9 +124,9 @@ export class Recorder {
 
   /** To be called now and then, so that time passes also while nothing succeeds. */
   tick(): void {
-    if (this.#stage === "over") return;
     const now = this.#pauses.monotonic();
-    if (this.#pieces.tick(now)) this.#pieceEnded(now);
+    if (this.#stage === "warm-up") this.#warm(now);
+    else if (this.#stage === "measuring" && this.#pieces.tick(now)) this.#pieceEnded(now);
   }
 
   /** What was measured, once it is over and the stragglers are in. */
@@ -149,17 +154,16 @@ export class Recorder {
     return this.#stage !== "warm-up" && dueMs >= this.#from && dueMs < Math.min(this.#until, now);
   }
 
-  #acknowledge(key: string): void {
-    if (this.#stage === "measuring") this.#acknowledged.add(key);
+  #warm(now: number): void {
+    const how = this.#warmUp.over(now);
+    if (how !== undefined) this.#begin(how === "unsteady");
   }
 
   #pieceEnded(now: number): void {
-    if (this.#stage === "measuring") {
-      if (this.#isEnough(now - this.#from)) this.#end(now);
-      return;
-    }
-    const steady = isSteady(this.#pieces.done);
-    if (steady || now - this.#warmUpFrom >= this.#plan.warmUpMs) this.#begin(!steady);
+    if (!this.#isEnough(now - this.#from)) return;
+    this.#stage = "over";
+    this.#until = now;
+    this.#costed = this.#costs?.();
   }
 
   #isEnough(elapsedMs: number): boolean {
@@ -176,12 +180,6 @@ export class Recorder {
     this.#listeners.measuring();
     // After what it took to set all that up.
     this.#from = this.#pauses.monotonic();
-    this.#pieces = new Pieces(this.#plan.measureMs / SLICES, this.#from, ownCpuSeconds);
-  }
-
-  #end(now: number): void {
-    this.#stage = "over";
-    this.#until = now;
-    this.#costed = this.#costs?.();
+    this.#pieces = new Pieces(this.#plan.measureMs / SLICES, this.#from);
   }
 }
