@@ -8,6 +8,7 @@ import {
   addOutputOptions,
   addSavingOptions,
   assertOnePrinted,
+  assertSavable,
   keep,
   type OutputOptions,
   report,
@@ -49,6 +50,7 @@ async function compareCandidates(
   signal: AbortSignal,
 ): Promise<number> {
   assertOnePrinted(options);
+  await assertSavable(options);
   const settings = await settingsOf(options);
   const record = await measure(settings, candidates, { yes: options.yes, signal });
   const file = await keep(record, options);

@@ -1,6 +1,6 @@
 /** A report in the forms that were asked for. */
 
-import { writeFile } from "node:fs/promises";
+import { access, writeFile } from "node:fs/promises";
 import {
   type BenchRecord,
   type Comparison,
@@ -46,6 +46,18 @@ export function assertOnePrinted({ json, markdown }: OutputOptions): void {
   if (json !== true || markdown !== true) return;
   const message = "is to be printed, and so is --json: expected --markdown FILE with it";
   throw new InvalidInputError("evertoken bench", [{ field: "--markdown", message }]);
+}
+
+/** @throws InvalidInputError when there is such a file, before half an hour of measuring is for nothing. */
+export async function assertSavable({ save }: SavingOptions): Promise<void> {
+  if (typeof save !== "string") return;
+  const isThere = await access(save).then(
+    () => true,
+    () => false,
+  );
+  if (!isThere) return;
+  const message = `${save} is there already: expected a new file`;
+  throw new InvalidInputError("evertoken bench", [{ field: "--save", message }]);
 }
 
 /** @returns the file it is kept in, if it is. */

@@ -4,7 +4,7 @@ import { singleReport } from "@evertoken/bench";
 import type { Command } from "commander";
 import { EXIT, untilInterrupted } from "../command.js";
 import { addMeasuringOptions, type MeasuringOptions, measure, settingsOf } from "./measuring.js";
-import { addSavingOptions, keep, type SavingOptions } from "./outputs.js";
+import { addSavingOptions, assertSavable, keep, type SavingOptions } from "./outputs.js";
 
 type Options = MeasuringOptions & SavingOptions & { readonly json?: true };
 
@@ -32,6 +32,7 @@ Exit codes: 0 measured; 1 the candidate takes no part, or the bench failed; 2 ba
 }
 
 async function runCandidate(candidate: string, options: Options, signal: AbortSignal): Promise<number> {
+  await assertSavable(options);
   const record = await measure(await settingsOf(options), [candidate], { yes: options.yes, signal });
   const file = await keep(record, options);
   process.stdout.write(options.json ? `${JSON.stringify(record)}\n` : singleReport(record));
