@@ -103,9 +103,7 @@ async function starts() {
     child.kill();
     command.push(await commandReady());
   }
-  console.log(
-    `${"startSimulator()".padEnd(24)} ${shown(started)} ms, after an import of ${shown(imported)} ms`,
-  );
+  console.log(`${"startSimulator()".padEnd(24)} ${shown(started)} ms, after an import of ${shown(imported)} ms`);
   console.log(`${"evertoken simulate".padEnd(24)} ${shown(command)} ms from its start to its first line`);
 }
 
