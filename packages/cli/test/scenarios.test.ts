@@ -108,6 +108,7 @@ const STOCK_FAILS: Readonly<Record<string, readonly string[]>> = {
   "container-endpoint-fails": ["every client was served at least every 15min"],
   "expired-credentials-handed-out": ["no client saw ExpiredToken", "every client was served at least every 15min"],
   "hop-limit": ["at most 0 requests: service imds, operation role-list, decision session token missing"],
+  "imds-throttled": ["every client was served at least every 15min"],
   "refresh-fails-at-the-end": ["every client was served at least every 15min"],
   "revoked-early": ["no client saw ExpiredToken for longer than 1min", "every client was served at least every 15min"],
   "token-request-fails-once": ["at most 0 requests: service imds, decision session token missing"],

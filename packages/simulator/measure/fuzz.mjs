@@ -1,8 +1,8 @@
-// Asks the simulator's S3 for nonsense over raw sockets: random headers, queries, XML bodies, forms and chunked framing, half
-// of it with a good signature, so that it gets to the parsers behind:
+// Asks the simulator for nonsense over raw sockets. Most of it S3: random headers, queries, XML bodies, forms and chunked
+// framing, half of it with a good signature, so that it gets to the parsers behind; the rest STS, the container endpoint and IMDS:
 //   npm run fuzz:simulator -- [--seconds 300] [--seed N]
-// S3 runs in a process of its own. Exit code 1 when it ends, keeps a client waiting, takes more and more memory, or answers
-// in another form than S3's; what was asked is printed then, and the same seed asks it again.
+// The simulator runs in a process of its own. Exit code 1 when it ends, keeps a client waiting, takes more and more memory, fails
+// by itself, or S3 answers in another form than S3's; what was asked is printed then, and the same seed asks it again.
 import { fork } from "node:child_process";
 import { createHash, createHmac } from "node:crypto";
 import { connect } from "node:net";
@@ -19,7 +19,8 @@ const MOST_MEMORY_MB = 700;
 
 async function serve() {
   const simulator = await startSimulator({ credentialLifetimeMs: 12 * 3_600_000 });
-  process.send({ imdsUrl: simulator.imdsUrl, s3Url: simulator.s3Url });
+  const { imdsUrl, s3Url, stsUrl, containerUrl } = simulator;
+  process.send({ imdsUrl, s3Url, stsUrl, containerUrl });
   process.on("disconnect", () => process.exit());
   process.on("message", () => {
     globalThis.gc?.();
@@ -33,9 +34,11 @@ async function fuzz() {
   const seed = Number(values.seed ?? Date.now() % 2 ** 31);
   const child = fork(new URL(import.meta.url), { execArgv: ["--expose-gc"] });
   const message = () => new Promise((resolve) => child.once("message", resolve));
-  const { imdsUrl, s3Url } = await message();
-  const port = Number(new URL(s3Url).port);
+  const { imdsUrl, s3Url, stsUrl, containerUrl } = await message();
+  const portOf = (url) => Number(new URL(url).port);
+  const port = portOf(s3Url);
   const target = { port, host: `127.0.0.1:${port}`, credential: await credentialOf(imdsUrl) };
+  const others = { STS: portOf(stsUrl), containers: portOf(containerUrl), IMDS: portOf(imdsUrl) };
   const counts = new Map();
   const problems = [];
   let end = false;
@@ -46,8 +49,8 @@ async function fuzz() {
   const client = async (number) => {
     const random = randomFrom(seed + number);
     while (!end && problems.length === 0) {
-      const asked = anyRequest(random, target);
-      const { answer, wasPatient } = await exchange(port, asked.bytes);
+      const asked = random.chance(0.2) ? elsewhere(random, others) : { port, ...anyRequest(random, target) };
+      const { answer, wasPatient } = await exchange(asked.port, asked.bytes);
       const what = judged(answer, wasPatient, asked);
       counts.set(what, (counts.get(what) ?? 0) + 1);
       if (/^[A-Z]{2,} /.test(what))
@@ -124,12 +127,13 @@ function isWhole(answer) {
 }
 
 /** A word for the statistics; it begins with capitals when something is wrong. */
-function judged(answer, wasPatient, { isHead }) {
+function judged(answer, wasPatient, { isHead, service }) {
   const text = answer.toString("latin1").replace(/^HTTP\/1\.1 100 Continue\r\n\r\n/, "");
   if (text.startsWith("HANGS ")) return "HANGS and keeps the client waiting";
   if (text === "") return wasPatient ? "CLOSED without an answer" : "a request that was never whole: closed";
   const [, status, rest] = /^HTTP\/1\.1 (\d{3}) ([\s\S]*)$/.exec(text) ?? [];
   if (status === undefined) return "OTHER than HTTP";
+  if (service !== undefined) return status < 500 ? `${service}: ${status}` : `A FAILURE of ${service}: ${status}`;
   if (!/\r\nx-amz-request-id: /i.test(rest)) return `NO request id in a ${status}`;
   if (Number(status) < 400 || isHead) return `${status}`;
   const [, code] =
@@ -395,6 +399,75 @@ function anyRequest(random, target) {
   return {
     isHead: asked.method === "HEAD",
     bytes: kind === "mangled" ? Buffer.from(mangled(random, bytes.toString("latin1")), "latin1") : bytes,
+  };
+}
+
+const TOKENS = [
+  "a.b.c",
+  "e30.e30.e30",
+  `${Buffer.from('{"alg":"RS256"}').toString("base64url")}.${Buffer.from('{"iss":"x","exp":1}').toString("base64url")}.x`,
+];
+
+const ELSEWHERE = {
+  STS: {
+    paths: ["/", "/?Action=GetCallerIdentity&Version=2011-06-15", "/?X-Amz-Algorithm=AWS4-HMAC-SHA256", "/a", "//"],
+    headers: ["authorization", "x-amz-date", "x-amz-security-token", "content-type", "x-odd"],
+    body(random) {
+      const fields = {
+        Action: random.of([
+          "AssumeRole",
+          "AssumeRoleWithWebIdentity",
+          "GetSessionToken",
+          "GetCallerIdentity",
+          "__proto__",
+        ]),
+        Version: random.of(["2011-06-15", "2011-06-15", "x"]),
+      };
+      const names = ["RoleArn", "RoleSessionName", "DurationSeconds", "WebIdentityToken", "Policy", "__proto__"];
+      for (let count = random.below(6); count > 0; count--) {
+        fields[random.of(names)] = random.of([...ODD, ...TOKENS, "arn:aws:iam::123456789012:role/reader", "900"]);
+      }
+      return String(new URLSearchParams(fields));
+    },
+  },
+  containers: {
+    paths: [
+      "/credentials",
+      "/v1/credentials",
+      "/v2/credentials",
+      "/v2/credentials/x",
+      "/%zz",
+      "/",
+      "//v1/credentials?a=b",
+    ],
+    headers: ["authorization", "content-type", "x-odd"],
+    body: () => "",
+  },
+  IMDS: {
+    paths: [
+      "/latest/api/token",
+      "/latest/meta-data/",
+      "/latest/meta-data/%zz",
+      "/latest/meta-data/tags/instance/a%20b",
+      "/../..",
+    ],
+    headers: ["x-aws-ec2-metadata-token", "x-aws-ec2-metadata-token-ttl-seconds", "x-forwarded-for", "x-odd"],
+    body: (random) => random.of(["", "", "a body"]),
+  },
+};
+
+function elsewhere(random, ports) {
+  const service = random.of(Object.keys(ELSEWHERE));
+  const { paths, headers: names, body } = ELSEWHERE[service];
+  const headers = { host: "127.0.0.1" };
+  for (let count = random.below(4); count > 0; count--) headers[random.of(names)] = random.of([...ODD, ...TOKENS]);
+  const method = random.of(["GET", "GET", "POST", "POST", "PUT", "HEAD", "DELETE", "PATCH"]);
+  const asked = { method, path: random.of(paths), query: [], body: Buffer.from(body(random), "latin1") };
+  const bytes = written(asked, headers);
+  const isMangled = random.chance(0.3);
+  return {
+    ...{ service, port: ports[service], isHead: method === "HEAD" },
+    bytes: isMangled ? Buffer.from(mangled(random, bytes.toString("latin1")), "latin1") : bytes,
   };
 }
 

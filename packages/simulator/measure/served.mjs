@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 
 const [what, ...folders] = process.argv.slice(2);
 const serve = { simulator, s3rver };
-process.send({ ...(await serve[what](...folders)), readyMs: process.uptime() * 1000 });
+process.send(await serve[what](...folders));
 process.on("disconnect", () => process.exit());
 process.on("message", () => {
   globalThis.gc?.();
@@ -22,10 +22,11 @@ function cpuMs() {
 }
 
 async function simulator(dataDir) {
+  const importedAt = performance.now();
   const { startSimulator } = await import("@evertoken/simulator");
   const startedAt = performance.now();
   const { imdsUrl, s3Url } = await startSimulator({ credentialLifetimeMs: 12 * 3_600_000, dataDir });
-  return { imdsUrl, s3Url, startMs: performance.now() - startedAt };
+  return { imdsUrl, s3Url, importMs: startedAt - importedAt, startMs: performance.now() - startedAt };
 }
 
 async function s3rver(modules, directory) {

@@ -10,6 +10,8 @@ export class SessionTokens {
   readonly #seed: number;
   readonly #expiresAt = new Map<string, number>();
   #granted = 0;
+  /** Not before so many were granted. */
+  #sweepsAt = 0;
 
   constructor(seed: number) {
     this.#seed = seed;
@@ -39,10 +41,16 @@ export class SessionTokens {
     this.#expiresAt.clear();
   }
 
-  /** Expired tokens are remembered, so that the journal can call them so, until room is needed; a good one goes last. */
+  /**
+   * Expired tokens are remembered, so that the journal can call them so, until room is needed. Looking for them takes its
+   * time, so it is not done again soon after it was in vain: the oldest goes then.
+   */
   #makeRoom(now: number): void {
-    for (const [token, expiresAt] of this.#expiresAt) {
-      if (expiresAt <= now) this.#expiresAt.delete(token);
+    if (this.#granted >= this.#sweepsAt) {
+      for (const [token, expiresAt] of this.#expiresAt) {
+        if (expiresAt <= now) this.#expiresAt.delete(token);
+      }
+      this.#sweepsAt = this.#granted + MOST_KNOWN / 10;
     }
     const [oldest] = this.#expiresAt.keys();
     if (this.#expiresAt.size >= MOST_KNOWN && oldest !== undefined) this.#expiresAt.delete(oldest);
