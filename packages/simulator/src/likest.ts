@@ -2,8 +2,9 @@
 
 const SHOWN = 5;
 
-/** Those of the names that are most like what was given, in the order of likeness. */
+/** Those of the names that are most like what was given, in the order of likeness; of nothing, the first ones. */
 export function likest(given: string, names: readonly string[]): string[] {
+  if (given === "") return names.slice(0, SHOWN);
   // Distances grow with what was given, which may be anything.
   const short = given.slice(0, 40);
   const distances = new Map(names.map((name) => [name, distance(short, name)]));

@@ -29,7 +29,7 @@ const chance = (issue: { input: unknown }) => `is ${String(issue.input)}: expect
 const names = Object.keys(FAULTS) as [FaultName, ...FaultName[]];
 
 const faultName = v.picklist(names, ({ input, received }) => {
-  const like = likest(String(input), names).join(", ");
+  const like = likest(typeof input === "string" ? input : "", names).join(", ");
   return `is ${received}: expected one of ${like}, … (docs/simulator.md and evertoken simulate --help have all ${names.length})`;
 });
 
