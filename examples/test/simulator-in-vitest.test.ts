@@ -1,4 +1,4 @@
-/** The same in vitest; in jest the three names are global, and the rest is the same. */
+/** The same in vitest. `docs/simulator.md` says what jest needs beside. */
 
 import { startSimulator } from "@evertoken/simulator";
 import { afterAll, expect, it, vi } from "vitest";

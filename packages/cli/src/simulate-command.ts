@@ -72,9 +72,10 @@ export function addSimulateCommand(program: Command, exit: (code: number) => voi
       "also at 169.254.169.254 and 169.254.170.2, if those are addresses of the loopback interface",
     )
     .addOption(
-      new Option("--via <way>", "how clients come to credentials, in the variables that are printed")
-        .choices(["imds", "imds-ipv6", "ecs", "eks", "web-identity"])
-        .default(undefined, "imds, or what the scenario says"),
+      new Option(
+        "--via <way>",
+        "how clients come to credentials, in the variables that are printed (default: imds, or what the scenario says)",
+      ).choices(["imds", "imds-ipv6", "ecs", "eks", "web-identity"]),
     )
     .option("--region <name>", "the instance's region (default: us-east-1)")
     .option("--role <name>", "the role that is attached to the instance (default: evertoken-role)")

@@ -36,5 +36,17 @@ function toProblem({ path = [], message }: Issue): Problem {
     .map((step) => (typeof step === "object" ? step.key : step))
     .map((key, depth) => (typeof key === "number" ? `[${key}]` : `${depth > 0 ? "." : ""}${String(key)}`))
     .join("");
-  return { field: field === "" ? "value" : field, message };
+  return { field: field === "" ? "value" : field, message: inWords(message) };
+}
+
+/** What valibot says where the schema says nothing of its own. */
+const WORDS: readonly (readonly [form: RegExp, words: string])[] = [
+  [/^Invalid key: Expected never .*$/, "is not known: mind its spelling, or leave it out"],
+  [/^Invalid key: Expected .* but received undefined$/, "is missing"],
+  [/^Invalid type: Expected (.*) but received (.*)$/, "is $2: expected $1"],
+];
+
+function inWords(message: string): string {
+  const [form, words] = WORDS.find(([form]) => form.test(message)) ?? [message, message];
+  return message.replace(form, words);
 }

@@ -49,5 +49,8 @@ export function describeError(error: unknown): string {
   // Node reports a host with several addresses as an AggregateError without a message of its own.
   const inner = error instanceof AggregateError ? error.errors : [];
   const own = error.message || inner.map(describeError).join(", ") || error.name;
-  return error.cause === undefined ? own : `${own} (${describeError(error.cause)})`;
+  if (error.cause === undefined) return own;
+  const cause = describeError(error.cause);
+  // Many a message has its cause in it already.
+  return own.includes(cause) ? own : `${own} (${cause})`;
 }

@@ -20,11 +20,15 @@ describe("checking at the door", () => {
   });
 
   it("names an unknown field", () => {
-    expect(() => check(schema, { size: 1, siez: 2 }, "options")).toThrow(/siez/);
+    expect(() => check(schema, { size: 1, siez: 2 }, "options")).toThrow("siez is not known: mind its spelling");
   });
 
   it("says so when the input is not of the kind at all", () => {
-    expect(() => check(schema, 42, "options")).toThrow(/^options: value /);
+    expect(() => check(schema, 42, "options")).toThrow(/^options: value is 42: expected Object/);
+  });
+
+  it("says that a field is missing", () => {
+    expect(() => check(schema, {}, "options")).toThrow("size is missing");
   });
 });
 
@@ -46,6 +50,14 @@ describe("describing an error in a sentence", () => {
     const error = new Error("no credentials", { cause: new Error("connect ECONNREFUSED") });
 
     expect(describeError(error)).toBe("no credentials (connect ECONNREFUSED)");
+  });
+
+  it("tells a cause once, if the message tells it already", () => {
+    const cause = new Error("ENOENT: no such file");
+
+    expect(describeError(new Error("a.yaml cannot be read: ENOENT: no such file", { cause }))).toBe(
+      "a.yaml cannot be read: ENOENT: no such file",
+    );
   });
 
   it("tells what an aggregate without a message holds", () => {

@@ -100,6 +100,9 @@ const length = v.pipe(v.number(lengthMessage), v.finite(lengthMessage), v.minVal
 
 const speedMessage = (issue: { input: unknown }) => `is ${String(issue.input)}: expected a number > 0`;
 
+const regionMessage = (issue: { input: unknown }) =>
+  `is ${JSON.stringify(issue.input)}: expected the name of a region, as eu-central-1`;
+
 function isClock(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   const clock = value as Partial<Clock>;
@@ -122,7 +125,7 @@ const schema = v.strictObject({
   clock: v.optional(v.custom<Clock>(isClock, "must be a Clock of @evertoken/core: systemClock, or a VirtualClock")),
   speed: v.optional(v.pipe(v.number(speedMessage), v.finite(speedMessage), v.gtValue(0, speedMessage))),
   seed: v.optional(v.pipe(v.number("must be a whole number"), v.integer("must be a whole number")), 1),
-  region: v.optional(v.pipe(v.string("must be the name of a region"), v.nonEmpty("must not be empty")), "us-east-1"),
+  region: v.optional(v.pipe(v.string(regionMessage), v.regex(/^[a-z0-9-]{1,64}$/, regionMessage)), "us-east-1"),
   roleName: v.optional(v.nullable(roleName), "evertoken-role"),
   instance: v.optional(
     v.custom<InstanceOverrides>((value) => typeof value === "object", "must be an object"),

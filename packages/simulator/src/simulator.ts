@@ -71,6 +71,7 @@ export interface Simulator extends Endpoints, EventSource<FaultEvents> {
  * @throws InvalidInputError when an option is not what it must be; PortInUseError.
  */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
+  assertOptions(options);
   const { scenario, ...given } = options;
   const loaded = typeof scenario === "string" ? await loadScenario(scenario) : scenario;
   const settings = simulatorSettings(given, loaded);
@@ -86,6 +87,13 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     folder?.close();
     throw error;
   }
+}
+
+/** What is no object at all, schemas of its fields have no words for. */
+function assertOptions(options: unknown): void {
+  if (typeof options === "object" && options !== null && !Array.isArray(options)) return;
+  const message = `are ${JSON.stringify(options)}: expected an object, { imdsPort: 0, … }`;
+  throw new InvalidInputError("startSimulator", [{ field: "options", message }]);
 }
 
 class LoopbackSimulator implements Simulator {

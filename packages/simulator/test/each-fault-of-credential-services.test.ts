@@ -9,6 +9,7 @@ import { VirtualClock } from "@evertoken/core";
 import { type ActiveFault, type FaultName, type FaultOptions, startSimulator } from "@evertoken/simulator";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { HOUR } from "./instance.js";
+import { failing } from "./while-it-lasts.js";
 
 /** Gives up soon, so that a test need not wait for as long as a program would. */
 const IMPATIENT_MS = 150;
@@ -70,17 +71,7 @@ async function sceneOf(name: FaultName): Promise<Scene> {
   };
 }
 
-/** It fails so while the fault lasts, and works again afterwards. */
-function fails(ask: (scene: Scene) => Promise<unknown>, error: object, options?: FaultOptions) {
-  return async (scene: Scene) => {
-    const fault = scene.start(options);
-
-    await expect(ask(scene)).rejects.toMatchObject(error);
-    fault.end();
-
-    await ask(scene);
-  };
-}
+const fails = failing<Scene>;
 
 /** So many pieces a body comes in, and how long it took after the head. */
 async function arrivalOf({ ask }: Scene) {

@@ -18,6 +18,7 @@ import { type ActiveFault, FAULTS, type FaultName, type FaultOptions, startSimul
 import { fromInstanceMetadata } from "@smithy/credential-provider-imds";
 import { expect, it, onTestFinished, vi } from "vitest";
 import { CREDENTIALS, HOUR, imdsOf, s3Of } from "./instance.js";
+import { failing } from "./while-it-lasts.js";
 
 const OBJECT = { Bucket: "reports", Key: "2026/november.csv" };
 const CONTENT = "a,b\n".repeat(500);
@@ -64,17 +65,7 @@ const silent = { trace: nothing, debug: nothing, info: nothing, warn: nothing, e
 
 const impatient = { requestTimeout: IMPATIENT_MS };
 
-/** It fails so while the fault lasts, and works again afterwards. */
-function fails(ask: (scene: Scene) => Promise<unknown>, error: object, options?: FaultOptions) {
-  return async (scene: Scene) => {
-    const fault = scene.start(options);
-
-    await expect(ask(scene)).rejects.toMatchObject(error);
-    fault.end();
-
-    await ask(scene);
-  };
-}
+const fails = failing<Scene>;
 
 const load = ({ credentials }: Scene) => credentials();
 const loadImpatiently = ({ credentials }: Scene) => credentials(IMPATIENT_MS);

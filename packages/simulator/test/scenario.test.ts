@@ -211,6 +211,10 @@ describe("a scenario that is wrong is refused with the line", () => {
     [`${MINIMAL}expect:\n  - { requests: { service: s3 } }\n`, "line 5: expect[0] has no bound"],
     [`${MINIMAL}expect:\n  - { requests: { service: s4 }, atMost: 1 }\n`, "line 5: expect[0].requests.service is"],
     ["just text", "line 1: the scenario is"],
+    [
+      `a: &a [x,x]\nb: &b [${"*a,".repeat(9)}]\nc: &c [${"*b,".repeat(9)}]\nd: [${"*c,".repeat(9)}]\n`,
+      "cannot be read: Excessive alias count",
+    ],
     ["", "line 1: the scenario is"],
   ])("%j", (yaml, says) => {
     expect(() => parseScenario(yaml, "test.yaml")).toThrow(InvalidInputError);

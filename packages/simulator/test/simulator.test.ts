@@ -75,7 +75,15 @@ describe("starting a simulator", () => {
     [{ credentialLifetimeMs: 60_000, rotationIntervalMs: 90_000 }, "rotationIntervalMs is 90000: expected at most"],
     [{ roleName: "my role" }, 'roleName is "my role"'],
     [{ createBuckets: "yes" }, "createBuckets must be true or false"],
-    [{ port: 80 }, "port"],
+    [{ port: 80 }, "port is not known: mind its spelling"],
+    [{ imdsPort: "1338" }, 'imdsPort is "1338": expected a whole number'],
+    [{ region: "../.." }, 'region is "../..": expected the name of a region'],
+    [
+      { timeline: [{ fault: "imds-dwon", fromHours: 0 }] },
+      'timeline[0].fault is "imds-dwon": expected one of imds-down, ',
+    ],
+    [null, "options are null: expected an object"],
+    ["poisoned-pool", 'options are "poisoned-pool": expected an object'],
   ])("with %j is refused", async (options, says) => {
     const start = startSimulator(options as never);
 

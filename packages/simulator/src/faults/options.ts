@@ -2,7 +2,9 @@
 
 import { check, InvalidInputError } from "@evertoken/core";
 import * as v from "valibot";
+import { likest } from "../likest.js";
 import { SERVICES } from "../services.js";
+import { whole } from "../whole-number.js";
 import type { Fault, FaultOptions } from "./fault.js";
 import { FAULTS, type FaultName } from "./table.js";
 
@@ -13,12 +15,6 @@ export interface FaultPeriod extends FaultOptions {
   /** Not for faults of an instant. Absent: to the end. */
   readonly toHours?: number | undefined;
 }
-
-const whole = (least: number, most: number) => {
-  const message = (issue: { input: unknown }) =>
-    `is ${String(issue.input)}: expected a whole number from ${least} to ${most}`;
-  return v.pipe(v.number(message), v.integer(message), v.minValue(least, message), v.maxValue(most, message));
-};
 
 const hours = v.pipe(
   v.number("must be a number of hours"),
@@ -32,7 +28,10 @@ const chance = (issue: { input: unknown }) => `is ${String(issue.input)}: expect
 
 const names = Object.keys(FAULTS) as [FaultName, ...FaultName[]];
 
-const faultName = v.picklist(names, (issue) => `is ${String(issue.received)}: expected one of ${names.join(", ")}`);
+const faultName = v.picklist(names, ({ input, received }) => {
+  const like = likest(typeof input === "string" ? input : "", names).join(", ");
+  return `is ${received}: expected one of ${like}, … (docs/simulator.md and evertoken simulate --help have all ${names.length})`;
+});
 
 const MOST = 1_000_000;
 

@@ -3,6 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { check, describeError, InvalidInputError } from "@evertoken/core";
 import * as v from "valibot";
+import { contentOf, yaml } from "../lazily.js";
 import { whole } from "../whole-number.js";
 import type { InstanceDescription } from "./description.js";
 
@@ -119,9 +120,7 @@ export async function readInstanceFile(path: string, region: string): Promise<In
       cause,
     });
   }
-  // Takes as long to import as everything else of this package, and few programs have such a file.
-  const { parseDocument } = await import("yaml");
-  const document = parseDocument(content, { prettyErrors: true });
+  const document = yaml().parseDocument(content, { prettyErrors: true });
   const [problem] = document.errors;
   if (problem !== undefined) {
     const [{ line, col } = { line: 1, col: 1 }] = problem.linePos ?? [];
@@ -129,5 +128,5 @@ export async function readInstanceFile(path: string, region: string): Promise<In
     throw new InvalidInputError(path, [{ field: `line ${line}, column ${col}`, message }]);
   }
   // An empty file changes nothing.
-  return instanceOverrides(document.toJS() ?? {}, path, region);
+  return instanceOverrides(contentOf(document, path) ?? {}, path, region);
 }

@@ -18,10 +18,13 @@ export interface Target {
 /** Ends of host names before which a bucket's name stands (virtual-host style). */
 const BUCKET_HOSTS = /^(.+?)\.(?:localhost|s3[.-].*)$/;
 
+/** Nobody changes a query. */
+const NO_QUERY = new URLSearchParams();
+
 /** @throws S3Error for a path that cannot be read. */
 export function targetOf({ method = "", url = "", headers }: IncomingMessage): Target {
   // A proxy's form of the address is taken like the plain one.
-  const [path, query] = splitUrl(url.replace(/^https?:\/\/[^/?]*/i, ""));
+  const [path, query] = splitUrl(url.startsWith("/") ? url : url.replace(/^https?:\/\/[^/?]*/i, ""));
   const host = (headers.host ?? "").replace(/:\d+$/, "");
   const virtualHost = BUCKET_HOSTS.exec(host)?.[1];
   const inPath = path.slice(1);
@@ -37,7 +40,7 @@ export function targetOf({ method = "", url = "", headers }: IncomingMessage): T
     bucket: bucket === "" ? undefined : decode(bucket),
     key: key === "" ? undefined : decode(key),
     // In S3's queries a plus is a plus.
-    query: new URLSearchParams(query.replaceAll("+", "%2B")),
+    query: query === "" ? NO_QUERY : new URLSearchParams(query.replaceAll("+", "%2B")),
   };
 }
 

@@ -65,8 +65,8 @@ export class S3Service {
   readonly #authentication: Authentication;
   readonly #store: Store;
   readonly #world: World;
-  /** Requests that are not answered yet. */
-  readonly #open = new WeakMap<Duplex, Progress>();
+  /** Requests that are not answered yet. Each is recorded in the end, and goes then: holding them weakly would cost more. */
+  readonly #open = new Map<Duplex, Progress>();
   #count = 0;
 
   constructor(options: S3ServiceOptions) {

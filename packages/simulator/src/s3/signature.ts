@@ -172,5 +172,5 @@ function canonicalValue(headers: IncomingHttpHeaders, name: string): string {
   // The names are the sender's choice: `constructor` is no header.
   const value = Object.hasOwn(headers, name) ? headers[name] : undefined;
   const text = Array.isArray(value) ? value.join(",") : (value ?? "");
-  return text.trim().replace(/ {2,}/g, " ");
+  return text.includes("  ") ? text.trim().replace(/ {2,}/g, " ") : text.trim();
 }

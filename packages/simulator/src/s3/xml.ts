@@ -1,6 +1,7 @@
 /** XML as S3 speaks it: written here, read by a library. */
 
-import { XMLParser, XMLValidator } from "fast-xml-parser";
+import type { XMLParser } from "fast-xml-parser";
+import { fastXmlParser } from "../lazily.js";
 
 type XmlValue = string | number | boolean | XmlFields | readonly XmlFields[] | undefined;
 export interface XmlFields {
@@ -42,18 +43,22 @@ function escapeText(text: string): string {
 }
 
 /** Texts stay as they are: keys may begin with spaces, or hold line ends, which travel as numbers (`&#xA;`). */
-const parser = new XMLParser({
+const PARSING = {
   ignoreAttributes: true,
   parseTagValue: false,
   trimValues: false,
   htmlEntities: true,
-  isArray: (name) => name === "Part" || name === "Object" || name === "Tag",
-});
+  isArray: (name: string) => name === "Part" || name === "Object" || name === "Tag",
+} as const;
+
+let parser: XMLParser | undefined;
 
 /** The fields below the root element of that name; undefined when the text is something else. */
 export function parseDocument(text: string, root: string): Readonly<Record<string, unknown>> | undefined {
+  const library = fastXmlParser();
+  parser ??= new library.XMLParser(PARSING);
   // Nothing that S3 takes has a document type, which could make much of little.
-  if (XMLValidator.validate(text) !== true || /<!DOCTYPE/i.test(text)) return undefined;
+  if (library.XMLValidator.validate(text) !== true || /<!DOCTYPE/i.test(text)) return undefined;
   let value: unknown;
   try {
     value = parser.parse(text)[root];

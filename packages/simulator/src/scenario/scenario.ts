@@ -5,9 +5,9 @@
 
 import { InvalidInputError, type Problem } from "@evertoken/core";
 import * as v from "valibot";
-import { LineCounter, parseDocument } from "yaml";
 import { type Via, via } from "../environment.js";
 import { type FaultPeriod, faultPeriod } from "../faults/options.js";
+import { contentOf, yaml } from "../lazily.js";
 import { duration } from "./durations.js";
 import { type Expectation, expectation } from "./expectations.js";
 
@@ -135,12 +135,14 @@ const schema = v.pipe(
 );
 
 /**
+ * @param text the YAML.
  * @param where what is being read, for errors: the name or the file of the scenario.
  * @throws InvalidInputError naming each thing that is wrong, with its line.
  */
-export function parseScenario(yaml: string, where: string): Scenario {
+export function parseScenario(text: string, where: string): Scenario {
+  const { LineCounter, parseDocument } = yaml();
   const lines = new LineCounter();
-  const document = parseDocument(yaml, { lineCounter: lines });
+  const document = parseDocument(text, { lineCounter: lines });
   const broken = [...document.errors, ...document.warnings];
   if (broken.length > 0) {
     throw new InvalidInputError(
@@ -148,7 +150,7 @@ export function parseScenario(yaml: string, where: string): Scenario {
       broken.map(({ message }) => ({ field: "YAML", message: message.split("\n", 1)[0] ?? "" })),
     );
   }
-  const result = v.safeParse(schema, document.toJS());
+  const result = v.safeParse(schema, contentOf(document, where));
   if (result.success) return result.output;
   const lineOf = (path: readonly PropertyKey[]): number => {
     // What is missing has no line: that of what it is missing from.
