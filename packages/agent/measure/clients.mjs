@@ -18,7 +18,7 @@ import { VirtualClock } from "@evertoken/core";
 import { fromImds } from "@evertoken/credentials";
 import { createImdsClient } from "@evertoken/imds";
 import { FAULTS, startSimulator } from "@evertoken/simulator";
-import { inSimulatedTime, NEEDED, programs } from "./clients/programs.mjs";
+import { inSimulatedTime, NEEDED, NO_ANSWER, programs } from "./clients/programs.mjs";
 
 const MINUTE_MS = 60_000;
 
@@ -50,7 +50,7 @@ const LOOK_MS = MINUTE_MS;
 const ANSWER_MS = 2;
 
 /** Networks and processes of its own: nothing that it starts outlives it. */
-const UNSHARE = ["--map-root-user", "--net", "--pid", "--fork", "--kill-child"];
+const UNSHARE = ["--map-root-user", "--net", "--mount", "--pid", "--fork", "--kill-child"];
 
 /** A heavy program is asked only so often. */
 const HEAVY_EVERY_MS = 120 * MINUTE_MS;
@@ -73,9 +73,9 @@ if (missing.includes("faketime")) process.exit(1);
 for (const name of Object.keys(process.env)) if (name.startsWith("AWS_")) delete process.env[name];
 
 const folder = mkdtempSync(join(tmpdir(), "evertoken-measure-clients-"));
-const children = new Set();
+const rows = [];
 process.on("exit", () => {
-  for (const child of children) child.kill("SIGKILL");
+  for (const { children } of rows) end(children);
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -98,7 +98,6 @@ await startAgent({
 });
 const agentFile = await readAgentFile(join(folder, "agent"));
 
-const rows = [];
 for (const [program, made] of Object.entries(programs(folder))) {
   if (!program.includes(said.client) || made.needs.some((need) => missing.includes(need))) continue;
   const { needs: _, ...how } = made;
@@ -139,13 +138,30 @@ async function client(
       return needsSlash ? { ...env, AWS_EC2_METADATA_SERVICE_ENDPOINT: `${agentFile.imds}/` } : env;
     },
   };
-  const row = { program, way, isHeavy, asked: 0, failed: 0, expired: 0, written: 0, errors: {} };
+  const row = {
+    program,
+    way,
+    isHeavy,
+    asked: 0,
+    failed: 0,
+    silent: 0,
+    expired: 0,
+    written: 0,
+    restarts: 0,
+    children: new Set(),
+    errors: {},
+  };
   simulator.journal.on("entry", ({ client: label, service, operation, decision }) => {
     if (label !== name || service !== "s3") return;
     if (decision.startsWith("ExpiredToken")) row.expired += 1;
     if (operation === "PutObject" && decision === "ok") row.written += 1;
   });
-  row.ask = open({ env: await env[way](), cwd, way, s3Url, children, written: () => row.written });
+  const world = { env: await env[way](), cwd, way, s3Url, children: row.children, written: () => row.written };
+  row.start = () => {
+    end(row.children);
+    row.ask = open(world);
+  };
+  row.start();
   return row;
 }
 
@@ -154,6 +170,7 @@ let askedHeavyAt = Number.NEGATIVE_INFINITY;
 async function ask(row) {
   row.asked += 1;
   const outcome = await row.ask();
+  row.silent = outcome === NO_ANSWER ? row.silent + 1 : 0;
   if (outcome === "ok") return;
   row.failed += 1;
   row.errors[outcome] = (row.errors[outcome] ?? 0) + 1;
@@ -180,7 +197,14 @@ const startedAt = clock.now();
 for (const fault of faults) {
   const { options, lastsMs = LASTS_MS } = AS[fault] ?? {};
   const before = rows.map(({ expired, failed }) => ({ expired, failed }));
-  await live(CALM_MS);
+  await live(CALM_MS / 2);
+  // One that has not answered in all this calm waits for good: somebody restarts it.
+  for (const row of rows.filter(({ silent }) => silent * stepMs > CALM_MS / 2)) {
+    row.restarts += 1;
+    row.silent = 0;
+    row.start();
+  }
+  await live(CALM_MS / 2);
   const active = simulator.fault(fault, options);
   await live(lastsMs);
   active.end();
@@ -194,13 +218,18 @@ const days = (clock.now() - startedAt) / (24 * 60 * MINUTE_MS);
 tell();
 process.exit(0);
 
+function end(children) {
+  for (const child of children) child.kill("SIGKILL");
+}
+
 function tell() {
-  const results = rows.map(({ program, way, asked, failed, expired, errors }) => ({
+  const results = rows.map(({ program, way, asked, failed, expired, restarts, errors }) => ({
     program,
     way,
     asked,
     failed,
     expired,
+    restarts,
     errors,
   }));
   if (said.json) {
@@ -213,7 +242,10 @@ function tell() {
   console.log("|---|---|---|---|---|");
   for (const program of new Set(rows.map((row) => row.program))) {
     const of = (way) => results.find((row) => row.program === program && row.way === way);
-    const cell = (row) => (row === undefined ? "–" : `${row.expired} ExpiredToken, ${row.failed} requests failed`);
+    const cell = (row) =>
+      row === undefined
+        ? "–"
+        : `${row.failed} failed, ${row.expired} × ExpiredToken${row.restarts === 0 ? "" : `, hung ${row.restarts} times`}`;
     console.log(
       `| ${[program, of("container").asked, ...["straight", "container", "imds"].map((way) => cell(of(way)))].join(" | ")} |`,
     );
@@ -227,7 +259,8 @@ function inNamespace() {
     .map((address) => `ip addr add ${address}/32 dev lo`)
     .join(" && ");
   const again = [process.execPath, ...process.argv.slice(1)];
-  const inside = `ip link set lo up && ${addresses} && exec "$@"`;
+  // What libfaketime leaves behind when its program is killed goes with the namespace.
+  const inside = `mount -t tmpfs none /dev/shm && ip link set lo up && ${addresses} && exec "$@"`;
   if (spawnSync("unshare", [...UNSHARE, "sh", "-c", inside, "sh", "true"], { stdio: "ignore" }).status !== 0) return;
   const { status } = spawnSync("unshare", [...UNSHARE, "sh", "-c", inside, "sh", ...again], {
     stdio: "inherit",

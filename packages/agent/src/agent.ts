@@ -5,6 +5,7 @@
 
 import { randomBytes } from "node:crypto";
 import { chmod, chown, lstat, mkdir, realpath, rm } from "node:fs/promises";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { describeError, EvertokenError, InvalidInputError, Secret } from "@evertoken/core";
 import { type CredentialSource, createKeeper, fromDefaultChain, type Keeper } from "@evertoken/credentials";
@@ -65,6 +66,11 @@ export interface Agent {
 /** Sockets that somebody opened for the agent, by endpoint: `systemd`'s socket activation. */
 export type HandedSockets = Readonly<Partial<Record<Via, number>>>;
 
+/** The agent cannot keep its own files. */
+export class DirectoryError extends EvertokenError {
+  override readonly code = "DIRECTORY";
+}
+
 /** The source gave credentials that never end. */
 export class PermanentCredentialsError extends EvertokenError {
   override readonly code = "PERMANENT_CREDENTIALS";
@@ -84,7 +90,7 @@ const TOLD_AGAIN_MS = 10 * 60_000;
  * const agent = await startAgent({ port: 9820 });
  *
  * @throws InvalidInputError when an option is not what it must be; ListenError when a port is taken;
- * PermanentCredentialsError when the source gives keys of a user; FileNotPrivateError when others can read its files.
+ * PermanentCredentialsError when the source gives keys of a user; FileNotPrivateError when others can read its files; DirectoryError when it cannot write them.
  */
 export async function startAgent(options: AgentOptions = {}, sockets: HandedSockets = {}): Promise<Agent> {
   const settings = agentSettings(options);
@@ -141,16 +147,17 @@ class HostAgent implements Agent {
   async open(sockets: HandedSockets): Promise<void> {
     const { directory, user } = this.#settings;
     const owner = user === undefined ? undefined : await resolveUser(user);
-    await mkdir(directory, { recursive: true, mode: 0o755 });
-    if (owner !== undefined) await chown(directory, owner.uid, owner.gid);
+    await keeping(directory, async () => {
+      await mkdir(directory, { recursive: true, mode: 0o755 });
+      if (owner !== undefined) await chown(directory, owner.uid, owner.gid);
+    });
     await this.#load(owner);
-    const sessionTokens = new SessionTokens(
-      await sessionKey(join(directory, "session-key"), owner),
-      this.#settings.clock,
-    );
-    await this.#listen(sockets, sessionTokens, owner);
+    const key = await keeping(directory, () => sessionKey(join(directory, "session-key"), owner));
+    await this.#listen(sockets, new SessionTokens(key, this.#settings.clock), owner);
+    // With the ports ours, the files are: one started by mistake beside another must not lock that one's clients out.
+    await keeping(directory, () => Promise.all(this.#roles.map(({ authorization }) => authorization.publish())));
     if (owner !== undefined) become(owner);
-    await writeAgentFile(directory, this.#file(), owner);
+    await keeping(directory, () => writeAgentFile(directory, this.#file(), owner));
     const { accessKeyId, secondsLeft } = this.status().credentials[0] ?? {};
     this.#log.info("the agent answers", { ...this.#file(), accessKeyId, secondsLeft });
   }
@@ -387,10 +394,33 @@ class HostAgent implements Agent {
   }
 }
 
-/** A socket that an agent left behind when it was killed. What is no socket stays, and listening fails. */
+/** What the file system refuses is told with the directory, and what to do. */
+async function keeping<T>(directory: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof EvertokenError) throw cause;
+    throw new DirectoryError(
+      `the agent cannot write its files to ${directory} (${describeError(cause)}): let its user write there, or choose another (directory).`,
+      { cause },
+    );
+  }
+}
+
+/** A socket that an agent left behind when it was killed. What is no socket, or has somebody behind it, stays, and listening fails. */
 async function removeOldSocket(path: string): Promise<void> {
   const old = await lstat(path).catch(() => undefined);
-  if (old?.isSocket() === true) await rm(path);
+  if (old?.isSocket() === true && !(await isListenedTo(path))) await rm(path);
+}
+
+function isListenedTo(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = connect(path, () => {
+      connection.destroy();
+      resolve(true);
+    });
+    connection.on("error", () => resolve(false));
+  });
 }
 
 /** The key of session tokens: made once, kept beside them, so that they survive a restart. */

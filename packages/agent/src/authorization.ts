@@ -23,6 +23,9 @@ const PREVIOUS_GOOD_MS = 10 * 60_000;
 
 const TOKEN_BYTES = 32;
 
+/** What goes into a header as it is. */
+const WELL_FORMED = /^[\x21-\x7e]{16,1024}$/;
+
 export class Authorization {
   readonly file: string;
   readonly #options: AuthorizationOptions;
@@ -30,20 +33,29 @@ export class Authorization {
   #current: Buffer;
   #previous: { readonly digest: Buffer; readonly goodUntil: number } | undefined;
 
+  #unpublished: string;
+
   private constructor(options: AuthorizationOptions, token: string) {
     this.file = options.file;
     this.#options = options;
     this.#current = digest(token);
+    this.#unpublished = token;
   }
 
-  /** @throws FileNotPrivateError when the file is to be kept and others could read it. */
+  /**
+   * Writes nothing yet: another agent's file may be there, which is only ours once its port is.
+   * @throws FileNotPrivateError when the file is to be kept and others could read it.
+   */
   static async create(options: AuthorizationOptions): Promise<Authorization> {
     const { file, mode, keep } = options;
     const kept = keep ? (await readPrivateFile(file, mode))?.toString("utf8").trim() : undefined;
-    const token = kept !== undefined && /^[\x21-\x7e]{16,1024}$/.test(kept) ? kept : randomToken();
-    // One that is kept, too: its owner and mode may have been others.
-    await writePrivateFile(file, token, options);
-    return new Authorization(options, token);
+    return new Authorization(options, kept !== undefined && WELL_FORMED.test(kept) ? kept : randomToken());
+  }
+
+  /** Puts the token into the file; one that is kept, too: its owner and mode may have been others. */
+  async publish(): Promise<void> {
+    await writePrivateFile(this.file, this.#unpublished, this.#options);
+    this.#unpublished = "";
   }
 
   /** Puts a new token into the file. */

@@ -240,7 +240,9 @@ function listen(server: Server, place: Place, via: Via): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
       reject(
-        new ListenError(`the ${via} endpoint cannot listen on ${nameOf(place)}: ${adviceFor(error)}`, { cause: error }),
+        new ListenError(`the ${via} endpoint cannot listen on ${nameOf(place)}: ${adviceFor(error, place)}`, {
+          cause: error,
+        }),
       );
     });
     server.listen({ ...place, backlog: 1024 }, resolve);
@@ -252,7 +254,9 @@ function nameOf(place: Place): string {
   return "path" in place ? place.path : `${place.host}:${place.port}`;
 }
 
-function adviceFor({ code }: NodeJS.ErrnoException): string {
+function adviceFor({ code }: NodeJS.ErrnoException, place: Place): string {
+  // A folder that is not there is told as EACCES, too.
+  if (code === "EACCES" && "path" in place) return "check that its folder exists, and that the agent may write to it.";
   if (code === "EADDRINUSE") return "it is in use. End what listens there, or choose another (port 0: any free one).";
   if (code === "EACCES")
     return "it is not permitted. Choose a port above 1023, start as root with --user, or use socket activation.";

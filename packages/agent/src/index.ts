@@ -1,4 +1,4 @@
-export { type Agent, type HandedSockets, PermanentCredentialsError, startAgent } from "./agent.js";
+export { type Agent, DirectoryError, type HandedSockets, PermanentCredentialsError, startAgent } from "./agent.js";
 export { type AgentFile, NoAgentError, readAgentFile } from "./agent-file.js";
 export { readConfigFile } from "./config-file.js";
 export { ListenError } from "./gate.js";

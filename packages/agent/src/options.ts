@@ -153,6 +153,12 @@ function text(what: string, pattern: RegExp) {
   return v.pipe(v.string(message), v.regex(pattern, message));
 }
 
+/** Of an object: what is no field of it, what is missing, or what is none at all. */
+function wrongFields({ expected, received, input }: { expected: string | null; received: string; input: unknown }) {
+  if (expected === "never") return "is not a setting: check how it is written";
+  return received === "undefined" ? "is missing" : `is ${shown(input)}: expected fields of its own`;
+}
+
 const flag = (byDefault: boolean) => v.optional(v.boolean("must be true or false"), byDefault);
 const port = whole(0, 65_535);
 const address = text("an IP address or localhost", /^[\w.:-]+$/);
@@ -171,11 +177,14 @@ const configEntries = {
   keepTokens: flag(false),
   allowedHosts: v.optional(v.array(text("a host name or address, without a port", /^[\w.[\]:-]+$/)), []),
   callers: v.optional(
-    v.strictObject({
-      identify: v.optional(v.picklist(["none", "uid", "executable"], "must be none, uid or executable")),
-      uids: v.optional(v.array(whole(0, 2 ** 32 - 1)), []),
-      executables: v.optional(v.array(path), []),
-    }),
+    v.strictObject(
+      {
+        identify: v.optional(v.picklist(["none", "uid", "executable"], "must be none, uid or executable")),
+        uids: v.optional(v.array(whole(0, 2 ** 32 - 1)), []),
+        executables: v.optional(v.array(path), []),
+      },
+      wrongFields,
+    ),
     {},
   ),
   metadata: v.optional(
@@ -189,18 +198,21 @@ const configEntries = {
     ),
     {},
   ),
-  state: v.optional(v.strictObject({ file: path, keyFile: path }, "expected file and keyFile")),
+  state: v.optional(v.strictObject({ file: path, keyFile: path }, wrongFields)),
   readySeconds: v.optional(whole(0, 43_200), 900),
   drainMs: v.optional(whole(0, 600_000), 5000),
   limits: v.optional(
-    v.strictObject({
-      connections: v.optional(whole(1, 100_000), 1024),
-      headerBytes: v.optional(whole(1024, 65_536), 8192),
-      requestMs: v.optional(whole(100, 60_000), 5000),
-      idleMs: v.optional(whole(1000, 3_600_000), 60_000),
-      missesPerMinute: v.optional(whole(1, 100_000), 120),
-      wrongTokensPerMinute: v.optional(whole(1, 100_000), 30),
-    }),
+    v.strictObject(
+      {
+        connections: v.optional(whole(1, 100_000), 1024),
+        headerBytes: v.optional(whole(1024, 65_536), 8192),
+        requestMs: v.optional(whole(100, 60_000), 5000),
+        idleMs: v.optional(whole(1000, 3_600_000), 60_000),
+        missesPerMinute: v.optional(whole(1, 100_000), 120),
+        wrongTokensPerMinute: v.optional(whole(1, 100_000), 30),
+      },
+      wrongFields,
+    ),
     {},
   ),
   logLevel: v.optional(
@@ -212,20 +224,23 @@ const configEntries = {
 
 const isObject = (value: unknown) => typeof value === "object" && value !== null;
 
-const schema = v.strictObject({
-  ...configEntries,
-  source: v.optional(
-    v.custom<CredentialSource>(
-      (value) => isObject(value) && "load" in (value as object),
-      "must be a credential source",
+const schema = v.strictObject(
+  {
+    ...configEntries,
+    source: v.optional(
+      v.custom<CredentialSource>(
+        (value) => isObject(value) && "load" in (value as object),
+        "must be a credential source",
+      ),
     ),
-  ),
-  imds: v.optional(v.custom<ImdsClient>(isObject, "must be an IMDS client")),
-  page: v.optional(v.custom<MakePage>((value) => typeof value === "function", "must be a function")),
-  logTo: v.optional(v.custom<DestinationStream>(isObject, "must be a stream with a write method")),
-  clock: v.optional(v.custom<Clock>(isObject, "must be a Clock")),
-  random: v.optional(v.custom<Random>((value) => typeof value === "function", "must be a function")),
-});
+    imds: v.optional(v.custom<ImdsClient>(isObject, "must be an IMDS client")),
+    page: v.optional(v.custom<MakePage>((value) => typeof value === "function", "must be a function")),
+    logTo: v.optional(v.custom<DestinationStream>(isObject, "must be a stream with a write method")),
+    clock: v.optional(v.custom<Clock>(isObject, "must be a Clock")),
+    random: v.optional(v.custom<Random>((value) => typeof value === "function", "must be a function")),
+  },
+  wrongFields,
+);
 
 /** @throws InvalidInputError naming each option that is wrong. */
 export function agentSettings(options: AgentOptions, where = "agent options"): AgentSettings {

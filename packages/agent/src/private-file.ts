@@ -28,10 +28,21 @@ export async function writePrivateFile(
   { mode = PRIVATE, owner }: { mode?: number | undefined; owner?: Owner | undefined } = {},
 ): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o755 });
-  const temporary = `${path}.${process.pid}.new`;
+  const temporary = `${path}.new`;
+  // Of one that was killed while it wrote.
   await rm(temporary, { force: true });
+  try {
+    await writeNew(temporary, content, mode, owner);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+async function writeNew(path: string, content: string | Uint8Array, mode: number, owner: Owner | undefined) {
   // Exclusive: a link that somebody put there is not followed.
-  const file = await open(temporary, "wx", mode);
+  const file = await open(path, "wx", mode);
   try {
     // The umask may have taken from the mode.
     await file.chmod(mode);
@@ -41,7 +52,6 @@ export async function writePrivateFile(
   } finally {
     await file.close();
   }
-  await rename(temporary, path);
 }
 
 /**

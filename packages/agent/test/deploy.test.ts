@@ -19,23 +19,34 @@ const noSystemd = spawnSync("systemd-analyze", ["--version"]).status !== 0;
 if (noSystemd) console.warn("SKIPPED: systemd-analyze does not run here; install systemd");
 
 describe("deploy/systemd", () => {
-  it.skipIf(noSystemd)("has units that systemd takes without a complaint, with the state file and without", () => {
+  const STATE = "evertoken-agent.service.d/state.conf";
+  const asItIs = (text: string) => text;
+  const encrypted = (text: string) => text.replace(/^LoadCredential=.*\n#/m, "");
+
+  it.skipIf(noSystemd).each([
+    ["without the state file", [], asItIs],
+    ["with it", [STATE], asItIs],
+    ["with an encrypted key to it", [STATE], encrypted],
+  ] as const)("has units that systemd takes without a complaint, %s", (_, dropIns, changed) => {
     const units = ["evertoken-agent.service", "evertoken-agent.socket"];
-    for (const dropIns of [[], ["evertoken-agent.service.d/state.conf"]]) {
-      const copies = folder();
-      for (const unit of [...units, ...dropIns]) {
-        mkdirSync(dirname(join(copies, unit)), { recursive: true });
-        // The command need not be installed here.
-        writeFileSync(join(copies, unit), read(`systemd/${unit}`).replaceAll("/usr/bin/evertoken", "/bin/true"));
-      }
-
-      const verify = spawnSync("systemd-analyze", ["verify", "--man=no", ...units.map((unit) => join(copies, unit))], {
-        encoding: "utf8",
-      });
-
-      expect(verify.stderr).toBe("");
-      expect(verify.status).toBe(0);
+    const copies = folder();
+    for (const unit of [...units, ...dropIns]) {
+      mkdirSync(dirname(join(copies, unit)), { recursive: true });
+      // The command need not be installed here.
+      const text = changed(read(`systemd/${unit}`)).replaceAll("/usr/bin/evertoken", "/bin/true");
+      writeFileSync(join(copies, unit), text);
     }
+
+    const verify = spawnSync("systemd-analyze", ["verify", "--man=no", ...units.map((unit) => join(copies, unit))], {
+      encoding: "utf8",
+    });
+
+    expect(verify.stderr).toBe("");
+    expect(verify.status).toBe(0);
+  });
+
+  it("has an encrypted key in the place of the plain one, when that line is used", () => {
+    expect(encrypted(read(`systemd/${STATE}`))).toMatch(/^\[Service\]\nLoadCredentialEncrypted=/m);
   });
 });
 

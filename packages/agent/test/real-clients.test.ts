@@ -28,7 +28,14 @@ describe("clients that live for days while IMDS fails", { timeout: 240_000 }, ()
   it.skipIf(isMissing(`faketime, ${CLIENTS}`, "faketime", "--version"))(
     "see no expired token behind the agent, and lose no request, where they do straight at IMDS",
     async () => {
-      const { stdout } = await promisify(execFile)(process.execPath, [MEASURE, "--faults", FAULTS.join(","), "--json"]);
+      const { stdout } = await promisify(execFile)(process.execPath, [
+        MEASURE,
+        "--faults",
+        FAULTS.join(","),
+        "--step",
+        "45",
+        "--json",
+      ]);
 
       const { missing, results } = JSON.parse(stdout) as { missing: string[]; results: Lived[] };
       if (missing.length > 0) console.warn(`SKIPPED: those that need ${missing.join(", ")}`);

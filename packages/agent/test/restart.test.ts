@@ -1,7 +1,9 @@
-import { chmodSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import type { AgentOptions } from "@evertoken/agent";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { agentOn, eventually, folder, HOUR, host, instance, MINUTE, OWN, ROLES, request } from "./host.js";
 
@@ -151,6 +153,16 @@ describe("a configuration that is read again", () => {
     expect((await imds(ROLES, "any")).status).toBe(403);
   });
 
+  it.each([
+    ["a field that there is not", { ports: 9820 }, /ports is not a setting/],
+    ["a field that there is not, deeper", { limits: { connection: 5 } }, /limits\.connection is not a setting/],
+    ["half of what belongs together", { state: { file: "/tmp/state" } }, /state\.keyFile is missing/],
+  ])("with %s is refused in words", async (_, config, says) => {
+    const { simulator } = await instance();
+
+    await expect(agentOn(simulator, config as AgentOptions)).rejects.toThrow(says);
+  });
+
   it("changes nothing when it is wrong, and says so", async () => {
     const { agent, ask, log } = await host();
 
@@ -232,12 +244,13 @@ describe("a Unix socket", () => {
     const socket = join(directory, "agent.sock");
     const file = join(directory, "file");
     writeFileSync(file, "precious");
-    const first = await host({ socket });
-    expect(first.agent.status().socket).toBe(socket);
+    const program = `require("node:net").createServer().listen(${JSON.stringify(socket)}, () => process.kill(process.pid, "SIGKILL"))`;
+    spawnSync(process.execPath, ["-e", program]);
+    expect(statSync(socket).isSocket()).toBe(true);
 
-    const second = await host({ socket });
+    const { agent } = await host({ socket });
 
-    expect(second.agent.status().socket).toBe(socket);
+    expect(agent.status().socket).toBe(socket);
     await expect(host({ socket: file })).rejects.toThrow(/cannot listen on .*file: it is in use/);
     expect(readFileSync(file, "utf8")).toBe("precious");
   });
@@ -269,6 +282,70 @@ describe("a Unix socket", () => {
     expect(log.all).toContainEqual(
       expect.objectContaining({ level: "error", error: expect.stringContaining("other end of a Unix socket") }),
     );
+  });
+});
+
+describe("a second agent that is started by mistake", () => {
+  it("ends without locking anybody out of the first", async () => {
+    const { simulator, agent, ask } = await host();
+    const { directory, port } = { directory: dirname(agent.tokenFile), port: Number(new URL(agent.containerUrl).port) };
+
+    await expect(agentOn(simulator, { directory, port })).rejects.toThrow(/it is in use/);
+
+    expect((await ask()).status).toBe(200);
+  });
+
+  it("does not take the first one's Unix socket from it", async () => {
+    const socket = join(folder(), "agent.sock");
+    const { simulator, token } = await host({ socket });
+
+    await expect(agentOn(simulator, { socket })).rejects.toThrow(/agent\.sock: it is in use/);
+
+    const headers = { authorization: token() };
+    expect((await request(`http://localhost${OWN}`, { headers, socketPath: socket })).status).toBe(200);
+  });
+});
+
+describe("an agent that cannot keep its files", () => {
+  it.each(["a file in the place of its directory", "a file where a folder above it should be"])(
+    "for %s says which, and what to do",
+    async (which) => {
+      const { simulator } = await instance();
+      const file = join(folder(), "file");
+      writeFileSync(file, "precious");
+      const directory = which.includes("above") ? join(file, "agent") : file;
+
+      await expect(agentOn(simulator, { directory })).rejects.toThrow(
+        new RegExp(`cannot write .*${directory}.*choose another \\(directory\\)`),
+      );
+      expect(readFileSync(file, "utf8")).toBe("precious");
+    },
+  );
+
+  it("for want of a folder for its socket says so, and does not speak of ports", async () => {
+    const { simulator } = await instance();
+
+    await expect(agentOn(simulator, { socket: join(folder(), "none", "agent.sock") })).rejects.toThrow(
+      /none\/agent\.sock: .*folder/,
+    );
+  });
+
+  it("leaves nothing half-written behind, its own or that of one that was killed", async () => {
+    const { simulator } = await instance();
+    const { options, directory } = state();
+    // Where a state file should go, nothing can be renamed to; and somebody was killed while writing a token.
+    mkdirSync(join(directory, "state", "in-the-way"), { recursive: true });
+    writeFileSync(join(directory, "authorization-token.new"), "half a tok");
+
+    const { log, ask } = await agentOn(simulator, { ...options, directory });
+
+    await eventually(
+      async () => log.all.filter(({ message }) => message === "the state file cannot be written"),
+      ({ length }) => length > 0,
+    );
+    expect(log.all).toContainEqual(expect.objectContaining({ message: "the state file cannot be written" }));
+    expect((await ask()).status).toBe(200);
+    expect(readdirSync(directory).filter((name) => name.endsWith(".new"))).toEqual([]);
   });
 });
 

@@ -1,5 +1,6 @@
 /** `evertoken agent`: the on-host broker until it is told to stop. */
 
+import { resolve } from "node:path";
 import {
   type AgentConfig,
   createNotifier,
@@ -129,12 +130,17 @@ function hear(): { act(actions: Actions): void } {
 
 /** What is said on the command line goes before the file. */
 function merged(file: AgentConfig, options: Options): AgentConfig {
-  const { config: _, simulate: __, state, stateKey, assumeRole, ...rest } = options;
+  const { config: _, simulate: __, state, stateKey, assumeRole, directory, socket, ...rest } = options;
   return {
     ...file,
     ...rest,
+    // Where the command is given, as with any command; in the file there is no such place.
+    ...(directory === undefined ? {} : { directory: resolve(directory) }),
+    ...(socket === undefined ? {} : { socket: resolve(socket) }),
     ...(assumeRole === undefined ? {} : { assumeRoles: { ...file.assumeRoles, ...assumeRole } }),
-    ...(state === undefined ? {} : { state: { file: state, keyFile: stateKey ?? defaultStateKey() } }),
+    ...(state === undefined
+      ? {}
+      : { state: { file: resolve(state), keyFile: resolve(stateKey ?? defaultStateKey()) } }),
   };
 }
 

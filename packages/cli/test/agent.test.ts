@@ -3,7 +3,7 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { evertoken, type Running } from "./command.js";
 
@@ -102,6 +102,14 @@ describe("evertoken agent", () => {
 
     expect(code).toBe(2);
     expect(printed).toContain(says);
+  });
+
+  it("takes paths from where it is started, as any command does", async () => {
+    const path = relative(process.cwd(), folder());
+    const running = evertoken(["agent", "--simulate", "--directory", path, "--socket", join(path, "sock"), ...anyPort]);
+    await running.says("the agent answers");
+
+    expect(await ended(evertoken(["status", "--directory", path]))).toMatchObject({ code: 0 });
   });
 
   it("says which port is in use", async () => {

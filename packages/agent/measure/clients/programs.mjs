@@ -37,7 +37,7 @@ const MOST_PATIENCE_MS = 60_000;
 /** What did not come in its time is hardly worth waiting for. */
 const NO_MORE_PATIENCE_MS = 100;
 
-const NO_ANSWER = "no answer";
+export const NO_ANSWER = "no answer";
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -90,9 +90,11 @@ function finished(child) {
   return new Promise((resolve) => child.on("close", (code) => resolve(code === 0 ? "ok" : `exit ${code}`)));
 }
 
+let nextPort = 20_000;
+
 /** rclone as a server that is told over HTTP what to do. */
 function rclone({ env, cwd, way, s3Url, children }) {
-  const port = 20_000 + children.size;
+  const port = nextPort++;
   // Its five minutes for an answer of IMDS would be days here.
   const options = ["--rc-no-auth", `--rc-addr=127.0.0.1:${port}`, "--timeout=2s", "--contimeout=2s"];
   start(QEMU, ["/usr/bin/rclone", "rcd", ...options], { env, cwd, children });
@@ -115,6 +117,9 @@ function rclone({ env, cwd, way, s3Url, children }) {
 const STRETCH = 12 << 20;
 
 const RESTIC_REST_MS = 150;
+
+/** It may have to start, and to read what it has stored. */
+const RESTIC_PATIENCE_MS = 8000;
 
 /** One backup of a stream that goes on for days: what has come is written whenever there is enough of it. */
 function restic({ env, cwd, way, s3Url, children, written }) {
@@ -139,7 +144,7 @@ function restic({ env, cwd, way, s3Url, children, written }) {
   return async () => {
     if (!hasWritten && (await finished(run("init"))) !== "ok") return "init failed";
     backup ??= run("backup", "--stdin", "--pack-size", "4");
-    const outcome = await within(way === "straight" && hasWritten ? PATIENCE_MS : MOST_PATIENCE_MS, write());
+    const outcome = await within(way === "straight" && hasWritten ? RESTIC_PATIENCE_MS : MOST_PATIENCE_MS, write());
     hasWritten ||= outcome === "ok";
     if (outcome === "ok") return outcome;
     // It would try for a quarter of an hour and end. Here that is over in no time, and whoever started it starts it again.
