@@ -64,11 +64,13 @@ function Figure({ ms }: { readonly ms: number | undefined }) {
   }
   const parts = lengthParts(ms);
   return (
-    // Ten hours are wider than nine: another figure, not one that moves.
+    // Ten hours are wider than nine: another figure, not one that moves. Nine minutes take the place of ten.
     <span class="figure-parts" key={parts[0]?.value.length}>
       {parts.map(({ value, unit }) => (
         <span key={unit} class="figure-part">
-          <span class="figure-value">{value}</span>
+          <span class="figure-value" style={{ "--digits": unit === parts[0]?.unit ? value.length : 2 }}>
+            {value}
+          </span>
           <span class="figure-unit">{unit}</span>
         </span>
       ))}
