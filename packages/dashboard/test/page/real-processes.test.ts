@@ -132,6 +132,8 @@ describe.skipIf(NO_BROWSER)("the page of evertoken demo", () => {
     expect((await watched(page)).moved).toEqual([]);
     expect(await demo.ended).toBe(0);
     await page.getByText("Disconnected.", { exact: true }).waitFor();
+    // It goes on to call, and the browser to say that nobody answers.
+    await page.close();
     problems.splice(0);
 
     const { page: report, asked } = await open(pathToFileURL(path).href, { width: 1440 });
