@@ -106,9 +106,7 @@ function Row({ ranked: { host, judgement }, now }: { readonly ranked: Ranked; re
           </svg>
         </div>
       </td>
-      <td data-label="Answered">
-        {answeredAt === undefined ? "never" : spokenAge(Math.max(0, now - answeredAt))}
-      </td>
+      <td data-label="Answered">{answeredAt === undefined ? "never" : spokenAge(Math.max(0, now - answeredAt))}</td>
       <td data-label="Failed, 15 min" class={trouble(failedRefreshes, "warning")}>
         {count(failedRefreshes)}
       </td>
