@@ -57,6 +57,8 @@ export async function open(url: string, { width = 1280, height = 900, ...look }:
   onTestFinished(() => context.close());
   await context.addInitScript(WATCH);
   const page = await context.newPage();
+  // Less than a test may take: what it waited for is then said.
+  page.setDefaultTimeout(8000);
   const problems: string[] = [];
   const asked: string[] = [];
   page.on("console", (message) => {

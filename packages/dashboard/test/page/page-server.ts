@@ -9,7 +9,7 @@ import type { World } from "./world.js";
 
 export const PAGE = fileURLToPath(new URL("../../dist/page/", import.meta.url));
 
-export const POLICY =
+const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
 const TYPES: Readonly<Record<string, string>> = {

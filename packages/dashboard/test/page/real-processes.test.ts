@@ -25,8 +25,8 @@ async function service() {
   const clock = new VirtualClock({ speed: 1000 });
   const simulator = await startSimulator({ clock });
   const source = fromImds({ endpoint: simulator.imdsUrl, clock, timeoutMs: 200, attempts: 1 });
-  const keeper = createKeeper({ source, clock });
-  const connection = { region: "us-east-1", endpoint: simulator.s3Url, forcePathStyle: true };
+  const keeper = createKeeper({ source, clock, loadTimeoutMs: 500, maxWaitMs: 100 });
+  const connection = { region: "us-east-1", endpoint: simulator.s3Url, forcePathStyle: true, maxAttempts: 1 };
   const pool = createS3Pool({ ...connection, size: 100, keeper, clock });
   const lane = new LaneRecorder({ clock });
   lane.observe(pool);
@@ -132,6 +132,8 @@ describe.skipIf(NO_BROWSER)("the page of evertoken demo", () => {
     expect((await watched(page)).moved).toEqual([]);
     expect(await demo.ended).toBe(0);
     await page.getByText("Disconnected.", { exact: true }).waitFor();
+    // It goes on to call, and the browser to say that nobody answers.
+    await page.close();
     problems.splice(0);
 
     const { page: report, asked } = await open(pathToFileURL(path).href, { width: 1440 });

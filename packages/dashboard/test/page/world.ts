@@ -21,7 +21,7 @@ export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
 
 /** Wed 25 Nov 2026 06:00 UTC. */
-export const START = Date.UTC(2026, 10, 25, 6);
+const START = Date.UTC(2026, 10, 25, 6);
 
 const LIFETIME = 6 * HOUR;
 const ROTATION = HOUR;

@@ -127,7 +127,7 @@ function barsOf(answers: readonly (readonly Series[])[], { from, to, stepMs }: S
 }
 
 /** Each other instant of receipt was another generation. */
-export function keepersIn(
+function keepersIn(
   taken: readonly Series[],
   ends: readonly Series[],
   states: readonly Value[],

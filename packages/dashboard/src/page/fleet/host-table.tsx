@@ -106,10 +106,8 @@ function Row({ ranked: { host, judgement }, now }: { readonly ranked: Ranked; re
           </svg>
         </div>
       </td>
-      <td data-label="Source answered">
-        {answeredAt === undefined ? "never" : spokenAge(Math.max(0, now - answeredAt))}
-      </td>
-      <td data-label="Failed refreshes, 15 min" class={trouble(failedRefreshes, "warning")}>
+      <td data-label="Answered">{answeredAt === undefined ? "never" : spokenAge(Math.max(0, now - answeredAt))}</td>
+      <td data-label="Failed, 15 min" class={trouble(failedRefreshes, "warning")}>
         {count(failedRefreshes)}
       </td>
       <td data-label="Replayed, 1 h" class={trouble(replayed, "text")}>

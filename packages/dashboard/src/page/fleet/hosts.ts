@@ -58,7 +58,7 @@ export async function askHosts(signal: AbortSignal, of?: Labels): Promise<Host[]
   return hostsIn(Object.fromEntries(await Promise.all(asked)) as Answers);
 }
 
-export function hostsIn(answers: Answers): Host[] {
+function hostsIn(answers: Answers): Host[] {
   const figureOf = (values: readonly Value[]) => {
     const byHost = new Map(values.map(({ labels, value }) => [keyOf(labels), value]));
     return (key: string) => byHost.get(key);

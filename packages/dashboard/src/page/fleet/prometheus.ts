@@ -31,7 +31,7 @@ interface Result {
 }
 
 /** Its message is for whoever looks at the page. */
-export class QueryError extends Error {}
+class QueryError extends Error {}
 
 const API = "./api/prometheus";
 

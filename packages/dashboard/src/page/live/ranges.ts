@@ -4,7 +4,7 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
-export type RangeName = "15m" | "1h" | "6h" | "24h" | "7d";
+type RangeName = "15m" | "1h" | "6h" | "24h" | "7d";
 
 export interface Range {
   readonly name: RangeName;

@@ -53,19 +53,30 @@ function Mark() {
 function Clocks({ now, speed }: { readonly now: number | undefined; readonly speed: number }) {
   if (now === undefined) return <p class="clocks" />;
   const isSame = new Date(now).getTimezoneOffset() === 0;
-  const clock = (zone: Zone) => `${preciseClockFace(now, zone)} ${zoneName(now, zone)}`;
-  const day = dayName(now, isSame ? "utc" : "local");
+  const own = isSame ? "utc" : "local";
+  const day = dayName(now, own);
   return (
     // Days are not equally wide: another day is another text, not one that moves.
     <p class="clocks" key={day}>
       <time dateTime={iso(now)}>
-        {day} <b>{clock(isSame ? "utc" : "local")}</b>
+        {day}{" "}
+        <b>
+          <Clock at={now} zone={own} />
+        </b>
       </time>
-      <span class="aside">
-        {isSame ? "" : `${clock("utc")} `}
-        {speed === 1 ? "" : speed === 0 ? "clock stands still" : `clock ×${speed.toLocaleString("en-GB")}`}
+      <span class="aside" key={speed}>
+        {isSame ? "" : <Clock at={now} zone="utc" />}
+        {speed === 1 ? "" : speed === 0 ? " clock stands still" : ` clock ×${speed.toLocaleString("en-US")}`}
       </span>
     </p>
+  );
+}
+
+function Clock({ at, zone }: { readonly at: number; readonly zone: Zone }) {
+  return (
+    <>
+      <span class="time">{preciseClockFace(at, zone)}</span> {zoneName(at, zone)}
+    </>
   );
 }
 

@@ -64,11 +64,13 @@ function Figure({ ms }: { readonly ms: number | undefined }) {
   }
   const parts = lengthParts(ms);
   return (
-    // Ten hours are wider than nine: another figure, not one that moves.
+    // Ten hours are wider than nine: another figure, not one that moves. Nine minutes take the place of ten: 09.
     <span class="figure-parts" key={parts[0]?.value.length}>
-      {parts.map(({ value, unit }) => (
+      {parts.map(({ value, unit }, index) => (
         <span key={unit} class="figure-part">
-          <span class="figure-value">{value}</span>
+          <span class="figure-value" style={{ "--digits": index === 0 ? value.length : 2 }}>
+            {index === 0 ? value : value.padStart(2, "0")}
+          </span>
           <span class="figure-unit">{unit}</span>
         </span>
       ))}

@@ -49,7 +49,6 @@ export function PoolGrid({ pool, now }: PoolProps) {
           ]}
         />
       </header>
-      {members.length === 0 ? <p class="empty">No client yet: the first request makes one.</p> : null}
       <div class="pool-body">
         {/* biome-ignore lint/a11y/useSemanticElements: neither a table nor a form */}
         <div
@@ -73,7 +72,11 @@ export function PoolGrid({ pool, now }: PoolProps) {
           ))}
         </div>
         <div class="pool-told">
-          {current === undefined ? null : <Told member={current} now={now} />}
+          {current === undefined ? (
+            <p class="empty">No client yet: the first request makes one.</p>
+          ) : (
+            <Told member={current} now={now} />
+          )}
           <Key shading={shading} />
           {pool.members.length > MOST_CELLS ? <p class="aside">The first {MOST_CELLS} are shown.</p> : null}
         </div>

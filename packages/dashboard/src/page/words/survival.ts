@@ -31,7 +31,7 @@ export function decisiveKeeper({ keepers }: LiveLane): LiveKeeper | undefined {
   return [...keepers].sort((a, b) => rank(a) - rank(b))[0];
 }
 
-export function isFailing(keeper: LiveKeeper | undefined): boolean {
+function isFailing(keeper: LiveKeeper | undefined): boolean {
   return keeper?.lastRefresh?.outcome === "failed";
 }
 
