@@ -304,7 +304,7 @@ class Run {
     this.#tell({ kind: "cleaning-up" });
     try {
       await this.#storage.removeAll(this.#prefix);
-      if (this.#signal.aborted) await this.#storage.removeStragglers(this.#prefix);
+      await this.#storage.removeStragglers(this.#prefix);
     } catch (error) {
       this.#cannotRemove(error);
     }

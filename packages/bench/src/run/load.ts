@@ -65,7 +65,7 @@ async function openLoop(load: Load, first: number, ms: number): Promise<Played> 
   const dueMs = (arrival: number) => startedMs + (arrival * 1000) / arrivalsPerSecond;
   const free = Array.from({ length: inFlight }, (_, slot) => slot);
   let [next, answered] = [0, 0];
-  let sentAllMs = startedMs + ms;
+  let sentAllMs = Number.POSITIVE_INFINITY;
   let allAnswered = () => {};
   const answers = new Promise<void>((resolve) => {
     allAnswered = resolve;

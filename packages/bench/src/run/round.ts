@@ -127,13 +127,15 @@ class Round {
   /** How many, and how long: the same for all, by the slowest of them. */
   #turns(): { readonly turns: number; readonly turnMs: number } {
     const { of, measureMs } = this.#settings;
+    // A stall is felt by all that were due meanwhile: arrivals must not pause.
+    if (of.arrivalsPerSecond !== undefined) return { turns: 1, turnMs: measureMs };
     const longestMs = (AT_MOST_TIMES_AS_LONG * measureMs) / FEWEST_TURNS;
     const needed = this.#playing().map(({ warmUp }) => {
       const { operations, seconds } = sumOf(warmUp.slice(-FEWEST_TURNS));
       return operations === 0 ? SHORTEST_TURN_MS : (OPERATIONS_PER_CALLER * of.inFlight * seconds * 1000) / operations;
     });
     const turnMs = Math.min(longestMs, Math.max(SHORTEST_TURN_MS, ...needed));
-    return { turns: Math.max(FEWEST_TURNS, Math.round(measureMs / turnMs)), turnMs };
+    return { turns: Math.max(FEWEST_TURNS, Math.ceil(measureMs / turnMs)), turnMs };
   }
 
   async #playOnce(ms: number): Promise<void> {

@@ -34,7 +34,7 @@ export interface Observed {
 export class Warnings {
   readonly #conditions: Conditions[] = [];
   readonly #observed: Observed[] = [];
-  readonly #others: string[] = [];
+  readonly #others = new Set<string>();
 
   add(observed: Observed): void {
     this.#observed.push(observed);
@@ -47,7 +47,7 @@ export class Warnings {
 
   /** Something of the run itself. */
   say(warning: string): void {
-    this.#others.push(warning);
+    this.#others.add(warning);
   }
 
   all(): string[] {
