@@ -148,8 +148,8 @@ describe("a fixed arrival rate", () => {
   });
 
   it("tells of arrivals that were never answered", async () => {
-    const slow = folder.client("await pause(500);");
-    const cases = parseCases(["put-4KiB"], { inFlight: 1, arrivalsPerSecond: 200 });
+    const slow = folder.client("await pause(2000);");
+    const cases = parseCases(["put-4KiB"], { inFlight: 1, arrivalsPerSecond: 1000 });
     const { failures, operations } = only(await shortRun({ measureMs: 500, warmUpMs: 0, cases }, [slow]));
     expect(failures.NotAnsweredInTime).toBeGreaterThan(10);
     expect(operations).toBeLessThan(50);
