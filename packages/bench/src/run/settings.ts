@@ -8,7 +8,7 @@ import type { CaseSettings, Settings } from "../record.js";
 /** Settings with what may be left out: see {@link DEFAULTS}. */
 export type BenchSettings = Pick<Settings, "cases"> & Partial<Settings>;
 
-/** A comparison of two candidates in one case takes about half a minute with these. */
+/** A comparison of two candidates in one case takes one to one and a half minutes with these. */
 export const DEFAULTS = Object.freeze({
   /** Enough for a confidence interval; more give a narrower one. */
   rounds: 10,
