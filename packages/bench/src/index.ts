@@ -21,5 +21,6 @@ export { type BenchOptions, type BenchProgress, NotConfirmedError, runBench, Tar
 export { type BenchSettings, DEFAULTS } from "./run/settings.js";
 export { isLoopback } from "./target/bench-target.js";
 export { type CompareOptions, type Comparison, compareRecord, type Pair, type Row } from "./verdict/comparison.js";
+export { FEWEST_ROUNDS } from "./verdict/doubts.js";
 export { METRIC_NAMES, type MetricName } from "./verdict/metrics.js";
 export type { Word } from "./verdict/rule.js";

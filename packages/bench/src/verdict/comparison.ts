@@ -70,7 +70,7 @@ export interface Row {
 }
 
 export const DEFAULT_MARGIN = 0.03;
-export const DEFAULT_CONFIDENCE = 0.98;
+const DEFAULT_CONFIDENCE = 0.98;
 
 /** Repeatable: the draws of the bootstrap follow from the record's seed. */
 export function compareRecord(record: BenchRecord, options: CompareOptions = {}): Comparison {
