@@ -73,24 +73,37 @@ export function table(outcomes, { rounds, measureMs }) {
   }
   const compared = [...kinds.same, ...kinds.work, ...kinds.tail];
   const machine = compared[0]?.record.machine;
-  const warned = compared.filter(({ record }) => record.warnings.length > 0).length;
   return [
-    machine &&
-      `> Node.js ${machine.node}, ${machine.cores} × ${machine.cpu}; ${rounds} rounds of ${measureMs} ms, put-4KiB`,
-    "",
+    ...(machine === undefined
+      ? []
+      : [
+          `> Node.js ${machine.node}, ${machine.cores} × ${machine.cpu}; ${rounds} rounds of ${measureMs} ms, put-4KiB`,
+          "",
+        ]),
     ...counts(kinds),
-    "",
+    ...(compared.length === 0 ? [] : ["", ...estimates(kinds), "", ...circumstances(compared)]),
+  ].join("\n");
+}
+
+function estimates({ same, work }) {
+  return [
     "| estimates | median | from … to | half an interval, median |",
     "|---|---:|---:|---:|",
     ...["cpu", "throughput"].flatMap((metric) => [
-      ...spread("A against A", kinds.same, metric),
-      ...spread("5 % more work", kinds.work, metric),
+      ...spread("A against A", same, metric),
+      ...spread("5 % more work", work, metric),
     ]),
-    "",
-    `A comparison took ${median(compared.map(({ seconds }) => seconds)).toFixed(0)} s, the longest ${Math.max(...compared.map(({ seconds }) => seconds)).toFixed(0)} s. ` +
+  ];
+}
+
+function circumstances(compared) {
+  const seconds = compared.map((one) => one.seconds);
+  const warned = compared.filter(({ record }) => record.warnings.length > 0).length;
+  return [
+    `A comparison took ${median(seconds).toFixed(0)} s, the longest ${Math.max(...seconds).toFixed(0)} s. ` +
       `${warned} of ${compared.length} warned that the machine was not fit.`,
     ...warnings(compared),
-  ].join("\n");
+  ];
 }
 
 function warnings(compared) {
