@@ -59,8 +59,8 @@ class ProgressLog implements Progress {
   clear(): void {}
 }
 
-function lineOf({ round, done, total, candidate, case: name }: Measuring): string {
-  return `round ${round + 1}, ${done} of ${total} measured: ${name} of ${candidate.spec}`;
+function lineOf({ round, done, total, case: name }: Measuring): string {
+  return `round ${round + 1}, ${done} of ${total} measured: ${name}`;
 }
 
 function sentenceOf(step: Exclude<BenchProgress, Measuring>): string | undefined {
