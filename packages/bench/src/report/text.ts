@@ -2,7 +2,8 @@
 
 import { styleText } from "node:util";
 import type { BenchRecord } from "../record.js";
-import { type Comparison, letterOf, type Pair, type Row } from "../verdict/comparison.js";
+import { type Comparison, letterOf, type Pair } from "../verdict/comparison.js";
+import type { Row } from "../verdict/rows.js";
 import type { Word } from "../verdict/rule.js";
 import { changeText, countText, figureText, intervalText, probabilityText } from "./figures.js";
 import {
