@@ -50,12 +50,12 @@ describe("a run", () => {
       [0, 1, 2].flatMap((round) => [
         [round, 0, "put-4KiB"],
         [round, 1, "put-4KiB"],
-        [round, 2, "get-4KiB"],
-        [round, 3, "get-4KiB"],
+        [round, 0, "get-4KiB"],
+        [round, 1, "get-4KiB"],
       ]),
     );
     expect(order(again)).toEqual(order(record));
-    const firstOnes = order(record).filter(([, place]) => place === 0 || place === 2);
+    const firstOnes = order(record).filter(([, place]) => place === 0);
     expect(new Set(firstOnes.map(([, , , candidate]) => candidate)).size).toBe(2);
   });
 
@@ -70,7 +70,7 @@ describe("a run", () => {
     expect(sum((slice) => slice.operations)).toBe(operations);
     expect(sum((slice) => slice.seconds)).toBeCloseTo(seconds, 6);
     expect(sum((slice) => slice.cpuSeconds)).toBeCloseTo(cpuSeconds, 6);
-    expect(slices.length).toBeLessThanOrEqual(20);
+    expect(slices.length).toBeGreaterThan(3);
     expect(measurement.peakRssBytes).toBeGreaterThan(20e6);
     expect(measurement.gcSeconds).toBeGreaterThanOrEqual(0);
     expect(measurement.loopDelayP99Ms).toBeGreaterThanOrEqual(0);
@@ -124,10 +124,10 @@ describe("a fixed arrival rate", () => {
   const stalling = folder.client(
     `const now = performance.now();
      client.from ??= now;
-     const [from, until] = [client.from + 400, client.from + 700];
+     const [from, until] = [client.from + 700, client.from + 1000];
      await pause(now >= from && now < until ? until - now : 1);`,
   );
-  const settings = { measureMs: 800, warmUpMs: 200 };
+  const settings = { measureMs: 1500, warmUpMs: 200 };
 
   it("shows a stall to all whom it kept waiting, where a closed loop shows it to one", async () => {
     const open = parseCases(["put-4KiB"], { inFlight: 1, arrivalsPerSecond: 200 });
@@ -145,7 +145,7 @@ describe("a fixed arrival rate", () => {
     const slow = folder.client("await pause(500);");
     const cases = parseCases(["put-4KiB"], { inFlight: 1, arrivalsPerSecond: 200 });
     const { failures, operations } = only(await shortRun({ measureMs: 500, warmUpMs: 0, cases }, [slow]));
-    expect(failures.NotAnsweredInTime).toBeGreaterThan(50);
+    expect(failures.NotAnsweredInTime).toBeGreaterThan(10);
     expect(operations).toBeLessThan(50);
   });
 });

@@ -1,11 +1,11 @@
 /**
- * A run: every candidate in every case, round after round, each measured in a process of its own and in another order each
- * time, so that whatever the machine does beside it hits all of them alike. The number of rounds is fixed beforehand:
+ * A run: every candidate in every case, round after round, each time in processes of their own that take turns, so that
+ * whatever the machine does beside it hits all of them alike. The number of rounds is fixed beforehand:
  * going on until a difference shows would find one.
  */
 
 import { randomUUID } from "node:crypto";
-import { describeError, EvertokenError, type Random, seededRandom, systemClock } from "@evertoken/core";
+import { describeError, EvertokenError, seededRandom, systemClock } from "@evertoken/core";
 import { defaultCacheDir } from "../candidates/install.js";
 import type { Loadable } from "../candidates/load.js";
 import { CandidateResolver, type Resolved } from "../candidates/resolve.js";
@@ -13,10 +13,15 @@ import { type CandidateSpec, parseCandidate } from "../candidates/spec.js";
 import type { BenchRecord, Candidate, CaseSettings, Measurement, Settings } from "../record.js";
 import { type BenchTarget, isLoopback, openTarget } from "../target/bench-target.js";
 import { describeMachine } from "./machine.js";
-import { CandidateDied, type Measured, measureOnce, type TaskOfRun } from "./one-measurement.js";
 import { objectsToRead } from "./operations.js";
+import { CandidateDied } from "./participant.js";
+import type { Task } from "./protocol.js";
+import { playRotation } from "./rotation-round.js";
+import { playRound, type Result, type RoundResult } from "./round.js";
 import { type BenchSettings, benchSettings } from "./settings.js";
+import { shuffled } from "./shuffled.js";
 import { Storage } from "./storage.js";
+import { sumOf } from "./warm-up.js";
 import { Warnings } from "./warnings.js";
 
 export type BenchProgress =
@@ -26,7 +31,6 @@ export type BenchProgress =
   /** `done` of `total` measurements are behind it. */
   | {
       readonly kind: "measuring";
-      readonly candidate: Candidate;
       readonly case: string;
       readonly round: number;
       readonly done: number;
@@ -106,10 +110,17 @@ interface RunOptions {
 
 type Specs = readonly { readonly spec: string; readonly parsed: CandidateSpec }[];
 
-/** One measurement to be made. */
-interface Turn {
-  /** Index into the candidates. */
-  readonly candidate: number;
+/** One case in one round: everybody's turn. */
+interface Sitting {
+  readonly of: CaseSettings;
+  readonly round: number;
+  /** Indices into the candidates, in the order of their places. */
+  readonly order: readonly number[];
+}
+
+interface Where {
+  /** Of the candidate. */
+  readonly index: number;
   readonly of: CaseSettings;
   readonly round: number;
   readonly place: number;
@@ -155,9 +166,10 @@ class Run {
     try {
       await this.#resolve(specs);
       await this.#prepare();
-      const turns = this.#plan();
-      for (const [done, turn] of turns.entries()) await this.#take(turn, done, turns.length);
-      return this.#measurements.length === turns.length;
+      const sittings = this.#plan();
+      const planned = sittings.reduce((sum, { order }) => sum + order.length, 0);
+      for (const sitting of sittings) await this.#hold(sitting, planned);
+      return this.#measurements.length === planned;
     } catch (error) {
       if (!this.#signal.aborted) throw error;
       // Those that were not looked at yet.
@@ -195,59 +207,84 @@ class Run {
   }
 
   /** Everything that is to be measured, in its order. Cases follow each other in each round; in each, candidates are shuffled. */
-  #plan(): Turn[] {
+  #plan(): Sitting[] {
     const { rounds, cases, seed } = this.#settings;
     const random = seededRandom(seed);
     const present = [...this.#candidates.keys()].filter((index) => this.#candidates[index]?.loadable !== undefined);
     return Array.from({ length: rounds }, (_, round) =>
-      cases
-        .flatMap((of) => shuffled(present, random).map((candidate) => ({ candidate, of, round })))
-        .map((turn, place) => ({ ...turn, place })),
+      cases.map((of) => ({ of, round, order: shuffled(present, random) })),
     ).flat();
   }
 
-  async #take(turn: Turn, done: number, total: number): Promise<void> {
-    const { candidate: index, of, round } = turn;
-    const { candidate, loadable } = this.#candidates[index] as Resolved;
-    // It died in an earlier turn.
-    if (loadable === undefined) return;
+  async #hold(sitting: Sitting, planned: number): Promise<void> {
+    // Some may have died since it was planned.
+    const order = sitting.order.filter((index) => this.#candidates[index]?.loadable !== undefined);
+    if (order.length === 0) return;
+    const { of, round } = sitting;
     this.#signal.throwIfAborted();
-    this.#tell({ kind: "measuring", candidate, case: of.name, round, done, total });
-    const writePrefix = `${this.#prefix}${index}-${of.name}-${round}/`;
-    try {
-      const measured = await measureOnce(await this.#task(turn, loadable, writePrefix), this.#target, this.#signal);
-      const measurement = await this.#judge(turn, measured);
-      this.#measurements.push(measurement);
-      this.#tell({ kind: "measured", candidate, measurement, done: done + 1, total });
-    } catch (error) {
-      if (!(error instanceof CandidateDied)) throw error;
-      const failure = `in round ${round + 1} of ${of.name}: ${error.message}`;
-      this.#candidates[index] = { candidate: { ...candidate, failure } };
+    this.#tell({ kind: "measuring", case: of.name, round, done: this.#measurements.length, total: planned });
+    const writePrefix = `${this.#prefix}${of.name}-${round}/`;
+    const { results, conditions } = await this.#play(sitting, order, writePrefix);
+    this.#warnings.addConditions(conditions);
+    for (const [place, index] of order.entries()) {
+      const result = results[place] as Result | CandidateDied;
+      if (result instanceof CandidateDied) this.#leave(index, `in round ${round + 1} of ${of.name}: ${result.message}`);
+      else {
+        const measurement = await this.#judge({ index, of, round, place: sitting.order.indexOf(index) }, result);
+        this.#measurements.push(measurement);
+        const { candidate } = this.#candidates[index] as Resolved;
+        this.#tell({ kind: "measured", candidate, measurement, done: this.#measurements.length, total: planned });
+      }
     }
     await this.#storage?.removeAll(writePrefix).catch((error: unknown) => this.#cannotRemove(error));
   }
 
-  async #task({ of }: Turn, client: Loadable, writePrefix: string): Promise<TaskOfRun> {
-    const { warmUpMs, measureMs, seed } = this.#settings;
-    const { region, bucket } = this.#target;
-    const { inFlight, checksum } = of;
-    const endpoint = this.#target.endpoint(of);
-    const settings = { endpoint, region, credentials: await this.#target.credentials(), inFlight, checksum };
-    const place = { bucket, readPrefix: this.#prefix, writePrefix };
-    return { client, settings, of, place, warmUpMs, measureMs, seed };
+  /** It takes no further part. */
+  #leave(index: number, failure: string): void {
+    const { candidate } = this.#candidates[index] as Resolved;
+    this.#candidates[index] = { candidate: { ...candidate, failure } };
   }
 
-  /** What of a report counts, after a look at whether the target kept what it acknowledged. */
-  async #judge(turn: Turn, { report, conditions }: Measured): Promise<Measurement> {
-    const { candidate, of, round, place } = turn;
-    const { acknowledged, saidFirst, counters: _, unsteady, ...figures } = report;
+  async #play({ of, round }: Sitting, order: readonly number[], writePrefix: string): Promise<RoundResult> {
+    const { warmUpMs, measureMs, seed } = this.#settings;
+    const { pid, caFile } = this.#target;
+    const tasks = await Promise.all(order.map((index) => this.#task(index, of, `${writePrefix}${index}/`)));
+    if (of.operation === "rotation") return playRotation(tasks, this.#signal);
+    const environment = {
+      AWS_EC2_METADATA_DISABLED: "true",
+      ...(caFile !== undefined && { NODE_EXTRA_CA_CERTS: caFile }),
+    };
+    const signal = this.#signal;
+    return playRound({ of, warmUpMs, measureMs, seed: seed + round, environment, targetPid: pid, signal }, tasks);
+  }
+
+  async #task(index: number, of: CaseSettings, writePrefix: string): Promise<Task> {
+    const { region, bucket } = this.#target;
+    const { inFlight, checksum } = of;
+    const { loadable: client } = this.#candidates[index] as Resolved & { readonly loadable: Loadable };
+    const endpoint = this.#target.endpoint(of);
+    const settings = { endpoint, region, credentials: await this.#target.credentials(), inFlight, checksum };
+    return {
+      client,
+      settings,
+      of,
+      place: { bucket, readPrefix: this.#prefix, writePrefix },
+      seed: this.#settings.seed,
+    };
+  }
+
+  /** What of a result counts, after a look at whether the target kept what it acknowledged. */
+  async #judge(where: Where, { report, slices, unsteady, targetCores }: Result): Promise<Measurement> {
+    const { index, of, round, place } = where;
+    const { acknowledged, saidFirst, counters: _, ...recorded } = report;
     const missing = await this.#missing(of, acknowledged);
+    const figures = { ...sumOf(slices), ...recorded, slices };
     const counted = missing.length === 0 ? figures : withoutThroughput(figures);
     const { operations, failures } = counted;
-    const { spec } = (this.#candidates[candidate] as Resolved).candidate;
+    const { spec } = (this.#candidates[index] as Resolved).candidate;
     const lied = { missing: missing.length, looked: acknowledged.length };
-    this.#warnings.add({ spec, of, conditions, operations, failures, saidFirst, unsteady, lied });
-    return { candidate, case: of.name, round, place, ...counted, ...(unsteady && { unsteady }) };
+    this.#warnings.add({ spec, of, targetCores, operations, failures, saidFirst, unsteady, lied });
+    return { candidate: index, case: of.name, round, place, ...counted, ...(unsteady && { unsteady }) };
   }
 
   async #missing(of: CaseSettings, acknowledged: readonly string[]): Promise<readonly string[]> {
@@ -267,7 +304,7 @@ class Run {
     this.#tell({ kind: "cleaning-up" });
     try {
       await this.#storage.removeAll(this.#prefix);
-      if (this.#signal.aborted) await this.#storage.removeStragglers(this.#prefix);
+      await this.#storage.removeStragglers(this.#prefix);
     } catch (error) {
       this.#cannotRemove(error);
     }
@@ -295,10 +332,4 @@ function withoutThroughput<T extends Pick<Measurement, "operations" | "failures"
     slices: slices.map((slice) => ({ ...slice, operations: 0 })),
     failures: { ...failures, NotStored: operations },
   };
-}
-
-/** Fisher and Yates. */
-function shuffled<T>(all: readonly T[], random: Random): T[] {
-  const left = [...all];
-  return all.map(() => left.splice(Math.floor(random() * left.length), 1)[0] as T);
 }

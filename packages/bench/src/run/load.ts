@@ -1,122 +1,103 @@
 /**
- * The load: who sends the next operation, and when.
+ * A turn of load: operations are sent for a while, and the turn is over when the last of them has ended.
  *
  * Closed loop: each of `inFlight` callers sends its next operation when its last one has ended; a service that is slow is
- * asked less. Open loop: operations are due at a fixed rate whatever the answers do; at most `inFlight` are under way, others
- * wait in line, and latency counts from the moment an operation was due, so that a stall is felt by all that it kept
- * waiting (no coordinated omission). Timers of Node.js are up to a millisecond late, and that counts as well.
+ * asked less. Callers end one by one, so what lasts is the turn of the average caller: one slow operation at the end costs
+ * no more than it would have in the middle. Open loop: operations are due at a fixed rate whatever the answers do; at most
+ * `inFlight` are under way, others wait in line, and latency counts from the moment an operation was due, so that a stall is
+ * felt by all that it kept waiting (no coordinated omission). Timers of Node.js are up to a millisecond late; that counts.
  */
 
 import type { Pauses } from "@evertoken/core";
-import type { OpenClient, Operation } from "../candidates/client.js";
-import type { Recorder } from "./recorder.js";
 
 export interface Load {
-  readonly client: OpenClient;
-  /** The `index`-th operation, for the `slot`-th of those under way at the same time. */
-  readonly operation: (index: number, slot: number) => Operation;
-  /** How many bytes a `get` must bring or a `head` must tell. */
-  readonly expectedSize: number | undefined;
+  /** Does the `index`-th operation as the `slot`-th of those under way, due at `dueMs`. Never rejects. */
+  readonly send: (index: number, slot: number, dueMs: number) => Promise<void>;
   readonly inFlight: number;
   readonly arrivalsPerSecond?: number;
-  readonly recorder: Recorder;
   readonly pauses: Pauses;
 }
 
-/** Beyond this, an operation that is under way at the end is taken for one that never ends. */
-const DRAIN_MS = 5000;
-
-/** How often time is told that it passes, though nothing ends. */
-const TICK_MS = 10;
-
-/** Runs until the recorder has enough and what was under way has ended, or was given up. */
-export async function runLoad(load: Load): Promise<void> {
-  const { recorder, pauses } = load;
-  const { ended, waiting } = load.arrivalsPerSecond === undefined ? closedLoop(load) : openLoop(load);
-  while (!recorder.isOver) {
-    await pauses.sleep(TICK_MS);
-    recorder.tick();
-  }
-  const drained = new AbortController();
-  const tooLate = pauses.sleep(DRAIN_MS, drained.signal).catch(() => undefined);
-  await Promise.race([ended, tooLate]);
-  drained.abort();
-  recorder.failedAtAll("NotAnsweredInTime", `no answer ${DRAIN_MS / 1000} s after the end`, waiting());
+export interface Played {
+  /** For how long, as throughput counts it. */
+  readonly seconds: number;
+  /** How many operations were sent, or due to be. */
+  readonly due: number;
+  /** Of them, those that had not ended when the turn was given up. */
+  readonly unanswered: number;
 }
 
-interface Loop {
-  readonly ended: Promise<unknown>;
-  /** Operations that were due within the measured time and have not ended. */
-  waiting(): number;
+/** An operation that takes this much longer than the turn is taken for one that never ends. */
+const PATIENCE_MS = 5000;
+
+/** @param index of the first operation. */
+export function playTurn(load: Load, index: number, ms: number): Promise<Played> {
+  return load.arrivalsPerSecond === undefined ? closedLoop(load, index, ms) : openLoop(load, index, ms);
 }
 
-function closedLoop(load: Load): Loop {
-  const { recorder, pauses, inFlight } = load;
-  let [index, underWay] = [0, 0];
-  const caller = async (slot: number) => {
-    while (!recorder.isOver) {
-      underWay += 1;
-      await send(load, { index: index++, slot, dueMs: pauses.monotonic() });
-      underWay -= 1;
-    }
-  };
-  const ended = Promise.all(Array.from({ length: inFlight }, (_, slot) => caller(slot)));
-  return { ended, waiting: () => underWay };
-}
-
-function openLoop(load: Load): Loop {
-  const { recorder, pauses, inFlight, arrivalsPerSecond = 1 } = load;
+async function closedLoop({ send, inFlight, pauses }: Load, first: number, ms: number): Promise<Played> {
   const startedMs = pauses.monotonic();
-  const everyMs = 1000 / arrivalsPerSecond;
+  const endedMs = new Array<number | undefined>(inFlight).fill(undefined);
+  let index = first;
+  const caller = async (slot: number) => {
+    let now = startedMs;
+    // Once at least, so that a turn shorter than an operation is none that did nothing.
+    do {
+      await send(index++, slot, now);
+      now = pauses.monotonic();
+    } while (now < startedMs + ms);
+    endedMs[slot] = now;
+  };
+  await settledWithin(Promise.all(endedMs.map((_, slot) => caller(slot))), ms + PATIENCE_MS, pauses);
+  const now = pauses.monotonic();
+  const callerMs = endedMs.map((ended) => (ended ?? now) - startedMs);
+  return {
+    seconds: callerMs.reduce((sum, one) => sum + one, 0) / inFlight / 1000,
+    due: index - first,
+    unanswered: endedMs.filter((ended) => ended === undefined).length,
+  };
+}
+
+async function openLoop(load: Load, first: number, ms: number): Promise<Played> {
+  const { send, inFlight, pauses, arrivalsPerSecond = 1 } = load;
+  const startedMs = pauses.monotonic();
+  const due = Math.max(1, Math.round((ms / 1000) * arrivalsPerSecond));
+  const dueMs = (arrival: number) => startedMs + (arrival * 1000) / arrivalsPerSecond;
   const free = Array.from({ length: inFlight }, (_, slot) => slot);
-  let next = 0;
-  const dueMs = () => startedMs + next * everyMs;
-  // Whatever was due before the end is sent, even after it: it has waited, and its wait counts.
-  const isLeft = () => !recorder.isOver || dueMs() < recorder.measured.untilMs;
+  let [next, answered] = [0, 0];
+  let sentAllMs = Number.POSITIVE_INFINITY;
+  let allAnswered = () => {};
+  const answers = new Promise<void>((resolve) => {
+    allAnswered = resolve;
+  });
   const sendDue = () => {
-    while (free.length > 0 && isLeft() && dueMs() <= pauses.monotonic()) {
+    while (free.length > 0 && next < due && dueMs(next) <= pauses.monotonic()) {
       const slot = free.pop() as number;
-      void send(load, { index: next, slot, dueMs: dueMs() }).then(() => {
+      void send(first + next, slot, dueMs(next)).then(() => {
         free.push(slot);
-        sendDue();
+        answered += 1;
+        if (answered === due) allAnswered();
+        else sendDue();
       });
       next += 1;
     }
   };
   const arrivals = async () => {
-    while (isLeft() || free.length < inFlight) {
+    while (next < due) {
       sendDue();
-      await pauses.sleep(Math.max(1, Math.min(TICK_MS, dueMs() - pauses.monotonic())));
+      await pauses.sleep(Math.max(1, dueMs(next) - pauses.monotonic()));
     }
+    sentAllMs = pauses.monotonic();
   };
-  const unsent = () => Math.max(0, Math.ceil((recorder.measured.untilMs - dueMs()) / everyMs));
-  return { ended: arrivals(), waiting: () => inFlight - free.length + unsent() };
+  await settledWithin(Promise.all([arrivals(), answers]), ms + PATIENCE_MS, pauses);
+  // Longer than it should have been when arrivals came faster than they could be sent.
+  const seconds = Math.max(ms, Math.min(sentAllMs, pauses.monotonic()) - startedMs) / 1000;
+  return { seconds, due, unanswered: due - answered };
 }
 
-interface Sent {
-  readonly index: number;
-  readonly slot: number;
-  readonly dueMs: number;
-}
-
-async function send({ client, operation, expectedSize, recorder }: Load, { index, slot, dueMs }: Sent): Promise<void> {
-  const asked = operation(index, slot);
-  try {
-    const size = await client.run(asked);
-    if ((asked.type === "get" || asked.type === "head") && size !== expectedSize) {
-      recorder.failed(dueMs, "WrongSize", `${asked.type} of ${expectedSize} bytes was answered with ${size}`);
-    } else {
-      recorder.succeeded(dueMs, asked);
-    }
-  } catch (error) {
-    recorder.failed(dueMs, failureName(error), error instanceof Error ? error.message : String(error));
-  }
-}
-
-/** The error's name, or Node.js's code for what has no name of its own. */
-function failureName(error: unknown): string {
-  if (!(error instanceof Error)) return "NotAnError";
-  const { name, code } = error as Error & { code?: unknown };
-  const said = /^(Aggregate)?Error$/.test(name) && typeof code === "string" ? code : name;
-  return /^[\w.-]{1,60}$/.test(said) ? said : "Error";
+async function settledWithin(work: Promise<unknown>, ms: number, pauses: Pauses): Promise<void> {
+  const done = new AbortController();
+  const late = pauses.sleep(ms, done.signal).catch(() => undefined);
+  await Promise.race([work, late]);
+  done.abort();
 }

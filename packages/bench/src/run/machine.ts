@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { systemClock } from "@evertoken/core";
 import type { Machine } from "../record.js";
-import { ownCpuSeconds } from "./pieces.js";
+import { ownCpuSeconds } from "./process-costs.js";
 
 /** Linux counts the CPU time of processes in ticks of this many a second, whatever the kernel's own are. */
 const TICKS_PER_SECOND = 100;
@@ -22,17 +22,15 @@ export function describeMachine(): Machine {
   };
 }
 
-/** What happened on the machine during one measurement. */
+/** What happened on the machine during one round of a case. */
 export interface Conditions {
   readonly seconds: number;
-  /** Cores kept busy by neither the client, nor the target, nor this process. Undefined where nothing tells. */
+  /** Cores kept busy by neither the clients, nor the target, nor this process. Undefined where nothing tells. */
   readonly otherCores: number | undefined;
   /** Cores' worth of time that the hypervisor gave to others. */
   readonly stolenCores: number;
   /** Times the kernel held this group of processes back for its quota, or a core ran slower for its heat. */
   readonly throttled: number;
-  /** Of one core: 1 is all that a server of one thread can have. Undefined when it is not on this machine. */
-  readonly targetCores: number | undefined;
 }
 
 interface Reading {
@@ -47,7 +45,7 @@ interface Reading {
 /**
  * Begins now.
  * @param targetPid of a target on this machine.
- * @returns how to end it; told the CPU time of the client meanwhile.
+ * @returns how to end it; told the CPU time of the clients meanwhile.
  */
 export function watchMachine(targetPid: number | undefined): (clientCpuSeconds: number) => Conditions {
   const before = read(targetPid);
@@ -64,7 +62,6 @@ export function watchMachine(targetPid: number | undefined): (clientCpuSeconds: 
         before.busySeconds === 0 ? undefined : Math.max(0, (busy - clientCpuSeconds - target - own) / seconds),
       stolenCores: difference(({ stolenSeconds }) => stolenSeconds) / seconds,
       throttled: difference(({ throttled }) => throttled),
-      targetCores: before.targetSeconds === undefined ? undefined : target / seconds,
     };
   };
 }

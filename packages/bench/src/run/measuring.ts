@@ -1,16 +1,18 @@
-/** Runs in a process of its own: opens one client, puts one case's load on it, and reports what came of it. */
+/** Runs in a process of its own: opens one client, plays one case's load with it when it is its turn, and reports. */
 
 import { type Clock, describeError, systemClock, VirtualClock } from "@evertoken/core";
 import { followClock } from "@evertoken/simulator";
+import type { OpenClient } from "../candidates/client.js";
 import { openClient } from "../candidates/load.js";
-import { runLoad } from "./load.js";
 import { operationsOf } from "./operations.js";
+import { Player } from "./player.js";
 import type { FromMeasuring, Report, Task, ToMeasuring } from "./protocol.js";
-import { Recorder } from "./recorder.js";
 import { RotationObserver } from "./rotation.js";
 
-function say(message: FromMeasuring, then = () => {}): void {
-  process.send?.(message, then);
+interface Opened {
+  readonly client: OpenClient;
+  readonly player: Player;
+  readonly observer: RotationObserver | undefined;
 }
 
 /** Of the rotation case. */
@@ -24,44 +26,42 @@ function clockOf(task: Task): Clock {
   return clock;
 }
 
-async function measure(task: Task): Promise<Report> {
-  const { of, place, seed, warmUpMs, measureMs } = task;
+async function open(task: Task): Promise<Opened> {
+  const { of, place, seed } = task;
   const client = await openClient(task.client, task.settings, clockOf(task));
-  const operation = operationsOf(of, place, seed);
   const observer = of.operation === "rotation" ? new RotationObserver() : undefined;
-  const pauses = systemClock;
-  const recorder = new Recorder({ warmUpMs, measureMs, latenciesByStart: of.arrivalsPerSecond !== undefined }, pauses, {
-    measuring: () => {
-      observer?.begin(pauses.monotonic());
-      say({ say: "measuring" });
-    },
-    ...(observer && { outcome: (outcome) => observer.note(outcome) }),
-  });
-  await runLoad({
-    client,
-    operation,
-    expectedSize: of.sizeBytes,
-    inFlight: of.inFlight,
-    ...(of.arrivalsPerSecond !== undefined && { arrivalsPerSecond: of.arrivalsPerSecond }),
-    recorder,
-    pauses,
-  });
-  const counters = await client.close();
-  return { ...recorder.result(), counters, ...(observer && { rotation: observer.felt() }) };
+  const operation = operationsOf(of, place, seed);
+  const onOutcome = observer && ((outcome: Parameters<RotationObserver["note"]>[0]) => observer.note(outcome));
+  return { client, observer, player: new Player({ of, client, operation, pauses: systemClock, onOutcome }) };
+}
+
+async function finish({ client, player, observer }: Opened): Promise<Report> {
+  const recorded = player.recorded();
+  // A client that waits for an answer that never comes would wait here as well.
+  const counters = player.isStuck ? {} : await client.close();
+  return { ...recorded, counters, ...(observer && { rotation: observer.felt() }) };
+}
+
+let opened: Opened | undefined;
+
+async function obey(message: ToMeasuring): Promise<FromMeasuring> {
+  if (message.say === "open") {
+    opened = await open(message.task);
+    return { say: "opened" };
+  }
+  if (opened === undefined) throw new Error(`it was told to ${message.say} before it was opened`);
+  if (message.say === "finish") return { say: "finished", report: await finish(opened) };
+  if (message.clock !== undefined) clock.follow(message.clock);
+  if (message.counts) opened.observer?.begin(systemClock.monotonic());
+  return { say: "played", turn: await opened.player.turn(message.ms, message.counts) };
 }
 
 // Ctrl-C reaches the whole group of processes: the run decides what becomes of this one.
 process.on("SIGINT", () => {});
 process.on("disconnect", () => process.exit());
-process.on("message", async (message: ToMeasuring) => {
-  if (message.say === "clock") {
-    clock.follow(message.clock);
-    return;
-  }
-  try {
-    const report = await measure(message.task);
-    say({ say: "measured", report }, () => process.exit());
-  } catch (error) {
-    say({ say: "failed", why: describeError(error) }, () => process.exit());
-  }
+process.on("message", (message: ToMeasuring) => {
+  obey(message).then(
+    (answer) => process.send?.(answer),
+    (error: unknown) => process.send?.({ say: "failed", why: describeError(error) } satisfies FromMeasuring),
+  );
 });

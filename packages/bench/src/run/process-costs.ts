@@ -1,5 +1,5 @@
 /**
- * What a stretch of time costs this process besides CPU: garbage collection, memory taken, delay of the event loop.
+ * What turns of load cost this process: CPU time, garbage collection, memory taken, delay of the event loop.
  *
  * Allocations are those of V8's heap: what it grew between collections, summed over them, from the sizes before and after
  * each that V8's own GCProfiler notes. Memory outside of the heap (Buffers' contents) is not in it; the peak RSS has that.
@@ -19,26 +19,47 @@ export interface ProcessCosts {
   readonly loopDelayP99Ms: number;
 }
 
-/** Begins now. @returns how to end it. */
-export function watchProcess(): () => ProcessCosts {
-  const profiler = new GCProfiler();
-  const loopDelay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-  loopDelay.enable();
-  profiler.start();
-  const usedAtFirst = usedHeap();
-  return () => {
+/** Adds up over turns: what the process does in between, waiting for the next, is not looked at. */
+export class CostMeter {
+  readonly #loopDelay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  #profiler = new GCProfiler();
+  #usedAtFirst = 0;
+  #allocatedBytes = 0;
+  #gcSeconds = 0;
+  #gcCount = 0;
+
+  begin(): void {
+    this.#profiler = new GCProfiler();
+    this.#profiler.start();
+    this.#loopDelay.enable();
+    this.#usedAtFirst = usedHeap();
+  }
+
+  end(): void {
     const usedAtLast = usedHeap();
-    loopDelay.disable();
-    const { statistics } = profiler.stop();
+    this.#loopDelay.disable();
+    const { statistics } = this.#profiler.stop();
+    this.#allocatedBytes += allocated(this.#usedAtFirst, statistics, usedAtLast);
+    this.#gcSeconds += statistics.reduce((sum, { cost }) => sum + cost, 0) / 1e6;
+    this.#gcCount += statistics.length;
+  }
+
+  costs(): ProcessCosts {
     return {
-      allocatedBytes: allocated(usedAtFirst, statistics, usedAtLast),
-      gcSeconds: statistics.reduce((sum, { cost }) => sum + cost, 0) / 1e6,
-      gcCount: statistics.length,
+      allocatedBytes: this.#allocatedBytes,
+      gcSeconds: this.#gcSeconds,
+      gcCount: this.#gcCount,
       peakRssBytes: process.resourceUsage().maxRSS * 1024,
       // A loop that is on time is reported with the resolution itself.
-      loopDelayP99Ms: Math.max(0, loopDelay.percentile(99) / 1e6 - RESOLUTION_MS),
+      loopDelayP99Ms: Math.max(0, this.#loopDelay.percentile(99) / 1e6 - RESOLUTION_MS),
     };
-  };
+  }
+}
+
+/** CPU time of this process, user and system, all its threads. */
+export function ownCpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }
 
 const usedHeap = () => getHeapStatistics().used_heap_size;

@@ -5,33 +5,32 @@ import type { ClientSettings, Counters } from "../candidates/client.js";
 import type { Loadable } from "../candidates/load.js";
 import type { CaseSettings } from "../record.js";
 import type { Place } from "./operations.js";
-import type { Recorded } from "./recorder.js";
+import type { Recorded, Turn } from "./player.js";
 
 export interface Task {
   readonly client: Loadable;
   readonly settings: ClientSettings;
   readonly of: CaseSettings;
   readonly place: Place;
-  readonly warmUpMs: number;
-  readonly measureMs: number;
   readonly seed: number;
   /** Of the rotation case: the clock that everything lives on. */
   readonly clock?: ClockReading;
 }
+
+export type ToMeasuring =
+  | { readonly say: "open"; readonly task: Task }
+  /** Plays for so long; `counts`: this is measured, not a warm-up. In the rotation case the clock runs like this from now on. */
+  | { readonly say: "turn"; readonly ms: number; readonly counts: boolean; readonly clock?: ClockReading }
+  | { readonly say: "finish" };
 
 export interface Report extends Recorded {
   readonly counters: Counters;
   readonly rotation?: Readonly<Record<string, number>>;
 }
 
-export type ToMeasuring =
-  | { readonly say: "task"; readonly task: Task }
-  /** Of the rotation case: the clock runs like this from now on. */
-  | { readonly say: "clock"; readonly clock: ClockReading };
-
 export type FromMeasuring =
-  /** The warm-up is over: whoever watches the machine or the target begins now. */
-  | { readonly say: "measuring" }
-  | { readonly say: "measured"; readonly report: Report }
-  /** The client could not be opened. */
+  | { readonly say: "opened" }
+  | { readonly say: "played"; readonly turn: Turn }
+  | { readonly say: "finished"; readonly report: Report }
+  /** The client could not be opened, or closed. */
   | { readonly say: "failed"; readonly why: string };

@@ -7,7 +7,7 @@
  */
 
 import { LatencyHistogram } from "./histogram.js";
-import type { Outcome } from "./recorder.js";
+import type { Outcome } from "./player.js";
 
 /** Simulated seconds per real one. Sockets are not faster on a fast clock, so this is as fast as slow answers allow. */
 export const SPEED = 200;

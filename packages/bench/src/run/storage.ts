@@ -67,7 +67,7 @@ export class Storage {
     } while ((await this.#removeSome(prefix)) > 0);
   }
 
-  /** The same once more after a moment: for when clients were cut off in the midst of writing. */
+  /** The same once more after a moment: clients may have been cut off in the midst of writing. */
   async removeStragglers(prefix: string): Promise<void> {
     await systemClock.sleep(STRAGGLERS_MS);
     await this.removeAll(prefix);

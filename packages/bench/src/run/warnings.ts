@@ -22,7 +22,7 @@ const FAILED = 0.01;
 export interface Observed {
   readonly spec: string;
   readonly of: CaseSettings;
-  readonly conditions: Conditions;
+  readonly targetCores: number | undefined;
   readonly operations: number;
   readonly failures: Readonly<Record<string, number>>;
   readonly saidFirst: Readonly<Record<string, string>>;
@@ -32,16 +32,22 @@ export interface Observed {
 }
 
 export class Warnings {
+  readonly #conditions: Conditions[] = [];
   readonly #observed: Observed[] = [];
-  readonly #others: string[] = [];
+  readonly #others = new Set<string>();
 
   add(observed: Observed): void {
     this.#observed.push(observed);
   }
 
+  /** Of the machine, while a case was measured in a round. */
+  addConditions(conditions: readonly Conditions[]): void {
+    this.#conditions.push(...conditions);
+  }
+
   /** Something of the run itself. */
   say(warning: string): void {
-    this.#others.push(warning);
+    this.#others.add(warning);
   }
 
   all(): string[] {
@@ -59,7 +65,7 @@ export class Warnings {
   }
 
   #otherLoad(): string | undefined {
-    const others = this.#observed.flatMap(({ conditions: { otherCores } }) => otherCores ?? []);
+    const others = this.#conditions.flatMap(({ otherCores }) => otherCores ?? []);
     const average = others.reduce((sum, one) => sum + one, 0) / Math.max(1, others.length);
     if (average < OTHER_CORES) return undefined;
     return (
@@ -69,18 +75,16 @@ export class Warnings {
   }
 
   #stolen(): string | undefined {
-    const stolen = this.#observed.map(({ conditions }) => conditions.stolenCores);
+    const stolen = this.#conditions.map(({ stolenCores }) => stolenCores);
     const average = stolen.reduce((sum, one) => sum + one, 0) / Math.max(1, stolen.length);
     if (average < STOLEN_CORES) return undefined;
     return `the hypervisor gave ${average.toFixed(2)} cores of this machine's time to others (steal)`;
   }
 
   #throttled(): string | undefined {
-    const throttled = this.#observed.filter(({ conditions }) => conditions.throttled > 0);
-    if (throttled.length === 0) return undefined;
-    const count = throttled.reduce((sum, { conditions }) => sum + conditions.throttled, 0);
-    const where = `in ${throttled.length} of ${this.#observed.length} measurements`;
-    return `the CPU was held back ${count} times, for a container's quota or its heat, ${where}`;
+    const count = this.#conditions.reduce((sum, { throttled }) => sum + throttled, 0);
+    if (count === 0) return undefined;
+    return `the CPU was held back ${count} times, for a container's quota or its heat`;
   }
 
   #unsteady(): string | undefined {
@@ -90,7 +94,7 @@ export class Warnings {
   }
 
   #busyTargets(): string[] {
-    const busy = this.#observed.filter(({ conditions }) => (conditions.targetCores ?? 0) >= TARGET_CORES);
+    const busy = this.#observed.filter(({ targetCores = 0 }) => targetCores >= TARGET_CORES);
     return grouped(
       busy,
       (where) => `the target was the bottleneck of ${where}: its core was busy, so throughput is its own`,
