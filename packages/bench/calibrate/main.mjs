@@ -37,7 +37,7 @@ const { values } = parseArgs({
 const CLIENT = (name) => join(import.meta.dirname, `${name}.mjs`);
 
 /** One comparison: less than a minute on two cores. */
-const SETTINGS = { cases: parseCases(["put-4KiB"]), rounds: 10, measureMs: 600, warmUpMs: 2500 };
+const SETTINGS = { cases: parseCases(["put-4KiB"]), rounds: 8, measureMs: 1000, warmUpMs: 3000 };
 
 const RELEASES = 16;
 /** Where the change is planted: a place that halving does not ask first. */
@@ -54,16 +54,17 @@ function fileOf(folder, kind, number) {
 function* left(folder, comparisons) {
   const done = new Set(readdirSync(folder).map((name) => join(folder, name)));
   for (let number = 1; number <= comparisons; number += 1) {
-    for (const [kind, { planted, times }] of Object.entries(MEASURED)) {
+    for (const [kind, { planted, inFlight, times }] of Object.entries(MEASURED)) {
       const file = fileOf(folder, kind, number);
-      if (number <= (times ?? comparisons) && !done.has(file)) yield { kind, planted, number, file };
+      if (number <= (times ?? comparisons) && !done.has(file)) yield { kind, planted, inFlight, number, file };
     }
   }
 }
 
-async function compare({ planted, number }) {
-  const seed = number;
-  return { record: await runBench({ ...SETTINGS, seed }, [CLIENT("base"), CLIENT(planted)], interruption) };
+async function compare({ planted, inFlight, number }) {
+  const cases = parseCases(["put-4KiB"], { inFlight });
+  const settings = { ...SETTINGS, cases, seed: number };
+  return { record: await runBench(settings, [CLIENT("base"), CLIENT(planted)], interruption) };
 }
 
 /** Sixteen modules that are all the base, and from one of them on the one with 5 % more work. */
