@@ -1,3 +1,5 @@
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
 import { ListMultipartUploadsCommand, ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
 import { type BenchOptions, type BenchSettings, isLoopback, parseCases } from "@evertoken/bench";
 import { type Simulator, startSimulator } from "@evertoken/simulator";
@@ -5,6 +7,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Folder, shortRun } from "./bench.js";
 
 const BUCKET = "mine";
+
+const SDK = createRequire(import.meta.url).resolve("@aws-sdk/client-s3");
 
 let simulator: Simulator;
 let folder: Folder;
@@ -39,10 +43,10 @@ async function left(): Promise<readonly (string | undefined)[]> {
 const written = () => simulator.journal.count("s3", "default").byOperation;
 
 describe("a bucket of one's own", () => {
-  it("is measured with the credentials that are found, and left as it was", async () => {
-    const cases = parseCases(["put-4KiB", "get-64KiB", "multipart-9MiB", "mixed", "delete", "head"], { inFlight: 4 });
-    const record = await runThere({ cases }, ["pool", "pool+fast"]);
-    expect(record.measurements).toHaveLength(12);
+  it("is measured with the credentials that are found, and left as it was", { timeout: 60_000 }, async () => {
+    const cases = parseCases(["put-4KiB", "get-64KiB", "multipart-9MiB", "mixed", "delete"], { inFlight: 2 });
+    const record = await runThere({ cases }, ["pool+fast"]);
+    expect(record.measurements).toHaveLength(5);
     expect(record.measurements.filter(({ failures }) => Object.keys(failures).length > 0)).toEqual([]);
     expect(record.settings).toMatchObject({ bucket: BUCKET });
     expect(written().PutObject).toBeGreaterThan(0);
@@ -80,9 +84,15 @@ describe("a bucket of one's own", () => {
 describe("a target that does not do what it should", () => {
   it("and refuses with SlowDown gives failures, not figures", async () => {
     simulator.fault("s3-slow-down", { where: { operation: "PutObject" } });
-    const { measurements, warnings } = await runThere({ measureMs: 200 }, ["pool"]);
+    // As the SDK does it, but without waiting until it has tried three times.
+    const impatient = folder.client("await client.send(new PutObjectCommand(upperCase(operation)));", {
+      before: `import { PutObjectCommand, S3Client } from ${JSON.stringify(pathToFileURL(SDK).href)};
+        const upperCase = ({ bucket, key, body }) => ({ Bucket: bucket, Key: key, Body: body });`,
+      open: "(settings) => new S3Client({ ...settings, forcePathStyle: true, maxAttempts: 1 })",
+    });
+    const { measurements, warnings } = await runThere({}, [impatient]);
     expect(measurements[0]).toMatchObject({ operations: 0, failures: { SlowDown: expect.any(Number) } });
-    expect(warnings.join("\n")).toMatch(/operations of pool in put-4KiB failed \(SlowDown/);
+    expect(warnings.join("\n")).toMatch(/operations of .* in put-4KiB failed \(SlowDown/);
   });
 
   it("and acknowledges what it does not keep is found out, and gives no throughput", async () => {

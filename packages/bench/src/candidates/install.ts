@@ -20,7 +20,7 @@ export function defaultCacheDir(): string {
   return join(XDG_CACHE_HOME || join(homedir(), ".cache"), "evertoken", "bench");
 }
 
-export interface Release {
+interface Release {
   readonly name: string;
   readonly version: string;
 }

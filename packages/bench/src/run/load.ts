@@ -10,7 +10,7 @@
 
 import type { Pauses } from "@evertoken/core";
 
-export interface Load {
+interface Load {
   /** Does the `index`-th operation as the `slot`-th of those under way, due at `dueMs`. Never rejects. */
   readonly send: (index: number, slot: number, dueMs: number) => Promise<void>;
   readonly inFlight: number;

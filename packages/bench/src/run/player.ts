@@ -34,7 +34,7 @@ export interface Outcome {
   readonly failed: boolean;
 }
 
-export interface PlayerOptions {
+interface PlayerOptions {
   readonly of: CaseSettings;
   readonly client: OpenClient;
   /** The `index`-th operation, for the `slot`-th of those under way at the same time. */

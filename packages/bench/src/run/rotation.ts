@@ -44,7 +44,7 @@ interface StressPeriod {
 const FELT_BEFORE_MS = MINUTE_MS;
 const FELT_AFTER_MS = 2 * MINUTE_MS;
 
-export const STRESS_PERIODS: readonly StressPeriod[] = [
+const STRESS_PERIODS: readonly StressPeriod[] = [
   ...[...ROTATES_AT_MINUTES, REVOKED_AT_MINUTES].map((minute) => ({
     fromMs: minute * MINUTE_MS - FELT_BEFORE_MS,
     toMs: minute * MINUTE_MS + FELT_AFTER_MS,

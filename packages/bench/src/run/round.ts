@@ -23,7 +23,7 @@ const SHORTEST_TURN_MS = 50;
 const FEWEST_TURNS = 4;
 const AT_MOST_TIMES_AS_LONG = 10;
 
-export interface RoundSettings {
+interface RoundSettings {
   readonly of: CaseSettings;
   readonly warmUpMs: number;
   readonly measureMs: number;
@@ -113,10 +113,11 @@ class Round {
   /** Until each is steady, or has had its time. */
   async #warmUp(): Promise<void> {
     const { warmUpMs } = this.#settings;
+    const ms = Math.min(WARM_UP_TURN_MS, Math.max(SHORTEST_TURN_MS, warmUpMs));
     for (let cold = this.#playing(); cold.length > 0; cold = this.#playing().filter(({ warm }) => warm === undefined)) {
       for (const seat of shuffled(cold, this.#random)) {
         await this.#unlessItDies(seat, async () => {
-          seat.warmUp.push(await seat.participant.play({ ms: WARM_UP_TURN_MS, counts: false }));
+          seat.warmUp.push(await seat.participant.play({ ms, counts: false }));
           if (isSteady(seat.warmUp)) seat.warm = "steady";
           else if (sumOf(seat.warmUp).seconds * 1000 >= warmUpMs) seat.warm = "unsteady";
         });

@@ -19,7 +19,7 @@ const CORES = 2;
 const FAILED = 0.01;
 
 /** Of one measurement. */
-export interface Observed {
+interface Observed {
   readonly spec: string;
   readonly of: CaseSettings;
   readonly targetCores: number | undefined;
