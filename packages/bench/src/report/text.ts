@@ -52,7 +52,7 @@ export function textReport(record: BenchRecord, comparison: Comparison, options:
     ...table(pair, columns >= ROOM_FOR_STRIPS, paint),
     ...rotationTable(record, pair),
     "",
-    wrap(paint(STYLES[pair.verdict], verdictSentence(pair, comparison)), "  "),
+    paint(STYLES[pair.verdict], wrap(verdictSentence(pair, comparison), "  ")),
     ...remarks(record, pair).map((remark) => wrap(remark, "  ")),
   ]);
   return `${[wrap(circumstances(record)), ...pairs, "", wrap(footnote(comparison))].join("\n")}\n`;

@@ -25,7 +25,7 @@ class ProgressLine implements Progress {
 
   show(step: BenchProgress): void {
     const text = step.kind === "measuring" ? `${lineOf(step)}${this.#left(step)}` : sentenceOf(step);
-    if (text !== undefined) this.#stream.write(`\r${text.slice(0, this.#stream.columns - 1)}\u001b[K`);
+    if (text !== undefined) this.#stream.write(`\r${text.slice(0, (this.#stream.columns || 80) - 1)}\u001b[K`);
   }
 
   clear(): void {
