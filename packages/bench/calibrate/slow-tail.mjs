@@ -18,6 +18,6 @@ export async function run(opened, operation) {
   return answer;
 }
 
-export function close({ client }) {
-  base.close(client);
+export async function close({ client }) {
+  await base.close(client);
 }

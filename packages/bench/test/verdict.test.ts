@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { BenchRecord, Measurement } from "../src/record.js";
-import { compareRecord, type Pair, type Row } from "../src/verdict/comparison.js";
+import { compareRecord, type Pair } from "../src/verdict/comparison.js";
+import type { Row } from "../src/verdict/rows.js";
 import { judge } from "../src/verdict/rule.js";
 import { CASE, generateRecord, type Truth } from "./generated.js";
 

@@ -96,6 +96,10 @@ describe("evertoken bench compare", () => {
     [["compare", LIGHT, HEAVY, "--json", "--markdown"], "--markdown is to be printed, and so is --json"],
     [["compare", LIGHT, "sdk@^3"], '"sdk@^3" is unknown: expected sdk@VERSION'],
     [["compare", LIGHT, HEAVY, "--target", "http://127.0.0.1:1"], "bucket is missing"],
+    [
+      ["compare", LIGHT, HEAVY, "--target", "https://s3.example.com", "--bucket", "b", "--region", "eu-central-1"],
+      "--yes is missing: nothing was written to b at https://s3.example.com",
+    ],
     [["report", "not-there.json"], "not-there.json cannot be read"],
     [["bisect"], "--good and --bad expected both of them, or candidates instead"],
     [["bisect", "--good", "3.700.0"], "--good and --bad expected both of them"],
@@ -128,6 +132,10 @@ describe("evertoken bench run", () => {
     expect(await run.ended).toBe(0);
     expect(run.printed()).toMatch(/PUT 1 KiB, 32 in flight/);
     expect(run.printed()).toMatch(/^ {2}throughput +[\d,.]+\/s +[\d,.]+\/s +[\d,.]+\/s {2}│/m);
+    const [, file = ""] = /Kept in (.+)/.exec(run.printed()) ?? [];
+    const again = evertoken(["bench", "report", file, "--html", "report.html"]);
+    expect(await again.ended).toBe(2);
+    expect(again.printed()).toContain("--html needs a comparison, and");
   });
 });
 

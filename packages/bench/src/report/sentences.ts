@@ -2,8 +2,9 @@
 
 import type { BenchRecord, CaseSettings, Measurement } from "../record.js";
 import { median } from "../statistics.js";
-import { type Comparison, letterOf, type Pair, type Row } from "../verdict/comparison.js";
+import { type Comparison, letterOf, type Pair } from "../verdict/comparison.js";
 import { failuresOf } from "../verdict/doubts.js";
+import type { Row } from "../verdict/rows.js";
 import type { Word } from "../verdict/rule.js";
 import { changeText, countText, intervalText, percentText, sizeText } from "./figures.js";
 

@@ -2,7 +2,8 @@
 
 import { styleText } from "node:util";
 import type { BenchRecord } from "../record.js";
-import { type Comparison, letterOf, type Pair, type Row } from "../verdict/comparison.js";
+import { type Comparison, letterOf, type Pair } from "../verdict/comparison.js";
+import type { Row } from "../verdict/rows.js";
 import type { Word } from "../verdict/rule.js";
 import { changeText, countText, figureText, intervalText, probabilityText } from "./figures.js";
 import {
@@ -51,7 +52,7 @@ export function textReport(record: BenchRecord, comparison: Comparison, options:
     ...table(pair, columns >= ROOM_FOR_STRIPS, paint),
     ...rotationTable(record, pair),
     "",
-    wrap(paint(STYLES[pair.verdict], verdictSentence(pair, comparison)), "  "),
+    paint(STYLES[pair.verdict], wrap(verdictSentence(pair, comparison), "  ")),
     ...remarks(record, pair).map((remark) => wrap(remark, "  ")),
   ]);
   return `${[wrap(circumstances(record)), ...pairs, "", wrap(footnote(comparison))].join("\n")}\n`;

@@ -1,6 +1,6 @@
 /**
  * Block bootstrap: how far might a figure have come out differently, had other rounds happened? A round is the block. It holds
- * one process of each candidate, back to back in random order, so what its figures share (the load of that minute, a
+ * one process of each candidate, which take turns in random order, so what its figures share (the load of that minute, a
  * correlation from slice to slice within a process) stays together; rounds are independent of each other.
  *
  * Rounds are drawn whole. Drawing slices within the drawn rounds as well would count the noise within a round twice, since the

@@ -8,7 +8,7 @@ export type Histogram = readonly (readonly [upToUs: number, count: number])[];
 /** Fewer requests than this beyond a quantile say where a few of them happened to lie, not where the quantile is. */
 const FEWEST_BEYOND = 10;
 /** A bucket begins no farther below its end: its width where the next one down is empty. */
-const BUCKET_WIDTH = 0.015;
+const BUCKET_WIDTH = 0.016;
 
 export class Latencies {
   /** Of the buckets of all rounds, in microseconds, ascending. */

@@ -1,13 +1,11 @@
 /** From a record to verdicts: each candidate against the first, case by case, figure by figure. */
 
-import { type Random, seededRandom } from "@evertoken/core";
+import { seededRandom } from "@evertoken/core";
 import type { BenchRecord, CaseSettings, Measurement } from "../record.js";
-import { bootstrapIntervals, type Interval } from "../statistics/bootstrap.js";
-import { mannWhitney } from "../statistics/mann-whitney.js";
 import { type Doubts, doubtsOf } from "./doubts.js";
-import { type Figures, figuresOf } from "./figures.js";
-import { judgedByDefault, METRICS, type MetricName, type Unit } from "./metrics.js";
-import { type Judgement, judge, type Word } from "./rule.js";
+import { judgedByDefault, type MetricName } from "./metrics.js";
+import { type Row, type RowOptions, rowsOf } from "./rows.js";
+import type { Judgement, Word } from "./rule.js";
 
 export interface CompareOptions {
   /** The loss that matters, as a share: 0.03 is 3 %. Default 0.03. */
@@ -47,30 +45,8 @@ export interface Pair extends Doubts {
   readonly rows: readonly Row[];
 }
 
-export interface Row {
-  readonly metric: MetricName;
-  /** As a sentence has it. */
-  readonly title: string;
-  /** As the head of a row has it. */
-  readonly short: string;
-  readonly unit: Unit;
-  readonly better: "higher" | "lower";
-  /** Whether the pair's verdict comes from this figure, among others. */
-  readonly judged: boolean;
-  readonly a: number;
-  readonly b: number;
-  /** B by A, with its interval. */
-  readonly ratio: Interval;
-  /** Of each round, in order. */
-  readonly roundsOfA: readonly number[];
-  readonly roundsOfB: readonly number[];
-  /** Mann–Whitney U, two-sided, over the figures of the rounds. */
-  readonly p: number;
-  readonly judgement: Judgement;
-}
-
 export const DEFAULT_MARGIN = 0.03;
-export const DEFAULT_CONFIDENCE = 0.98;
+const DEFAULT_CONFIDENCE = 0.98;
 
 /** Repeatable: the draws of the bootstrap follow from the record's seed. */
 export function compareRecord(record: BenchRecord, options: CompareOptions = {}): Comparison {
@@ -89,14 +65,9 @@ export function compareRecord(record: BenchRecord, options: CompareOptions = {})
   return { format: "evertoken-bench-comparison/1", margin, confidence, judgedConfidence, verdict, pairs };
 }
 
-interface PairOptions {
+interface PairOptions extends RowOptions {
   readonly of: CaseSettings;
   readonly b: number;
-  readonly margin: number;
-  readonly confidence: number;
-  readonly judgedConfidence: number;
-  readonly judged: readonly MetricName[];
-  readonly judgedOnly: boolean;
 }
 
 function comparePair(record: BenchRecord, options: PairOptions): Pair {
@@ -108,74 +79,13 @@ function comparePair(record: BenchRecord, options: PairOptions): Pair {
     return { name: `${letterOf(index)} (${spec})`, failure, measurements };
   };
   const sides = [side(0, ofA), side(b, ofB)];
-  const random = seededRandom(record.settings.seed);
-  const rows = rounds === 0 ? [] : rowsOf(ofA, ofB, options, random);
+  const rows = rounds === 0 ? [] : rowsOf(ofA, ofB, options, seededRandom(record.settings.seed));
   const missing = options.judged.filter((name) => rows.every(({ metric }) => metric !== name));
   const doubts = doubtsOf({ case: of, sides, rounds, margin, missing }, record);
   const judgements = rows.filter(({ judged }) => judged).map(({ judgement }) => judgement);
   const verdict = doubts.refused.length > 0 ? "cannot tell" : worst(judgements.map(({ word }) => word));
   return { case: of, a: 0, b, rounds, verdict, ...moreRounds(verdict, doubts, judgements), rows, ...doubts };
 }
-
-function rowsOf(
-  ofA: readonly Measurement[],
-  ofB: readonly Measurement[],
-  { margin, confidence, judgedConfidence, judged, judgedOnly }: PairOptions,
-  random: Random,
-): Row[] {
-  const rounds = ofA.length;
-  const metrics = METRICS.filter(({ name }) => !judgedOnly || judged.includes(name));
-  const figures = metrics
-    .map((metric) => figuresOf(metric, ofA, ofB))
-    .filter((one) => one !== undefined)
-    .filter((one) => judged.includes(one.metric.name) || isWorthShowing(one));
-  const rowsWith = (of: typeof figures, level: number) => {
-    const intervals = bootstrapIntervals((weights) => of.map(({ logRatio }) => logRatio(weights)), {
-      rounds,
-      confidence: level,
-      random,
-    });
-    return of.map(({ metric, a, b, roundsOfA, roundsOfB }, index): Row => {
-      const logRatio = intervals[index] as Interval;
-      const { name, title, short, unit, better } = metric;
-      const { p } = mannWhitney(roundsOfA, roundsOfB);
-      const judgement = judge({ logRatio, better, margin, rounds });
-      const shown = {
-        metric: name,
-        title,
-        short,
-        unit,
-        better,
-        judged: judged.includes(name),
-        a,
-        b,
-        roundsOfA,
-        roundsOfB,
-      };
-      return { ...shown, ratio: exponential(logRatio), p, judgement };
-    });
-  };
-  const isJudged = ({ metric }: (typeof figures)[number]) => judged.includes(metric.name);
-  return [
-    ...rowsWith(figures.filter(isJudged), judgedConfidence),
-    ...rowsWith(
-      figures.filter((one) => !isJudged(one)),
-      confidence,
-    ),
-  ];
-}
-
-/** That everything succeeded goes without saying, and so does a ratio by nothing. */
-function isWorthShowing({ metric: { name }, a, b, roundsOfA, logRatio }: Figures): boolean {
-  if (name === "success") return a < 1 || b < 1;
-  return Number.isFinite(logRatio(new Float64Array(roundsOfA.length).fill(1)));
-}
-
-const exponential = ({ estimate, low, high }: Interval): Interval => ({
-  estimate: Math.exp(estimate),
-  low: Math.exp(low),
-  high: Math.exp(high),
-});
 
 /** Candidates are called A, B, C, … in the order of the command line. */
 export const letterOf = (index: number) => String.fromCharCode("A".charCodeAt(0) + index);

@@ -16,7 +16,7 @@ const KEPT_UP = 0.98;
 /** Failed operations make a client look faster or slower by about their share: it must be small beside the margin. */
 const SHARE_OF_MARGIN = 1 / 3;
 
-export interface Side {
+interface Side {
   /** As it is called: the candidate's spec. */
   readonly name: string;
   readonly failure?: string | undefined;

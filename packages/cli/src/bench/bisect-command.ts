@@ -3,6 +3,7 @@
 import {
   bisect,
   bisectText,
+  FEWEST_ROUNDS,
   METRIC_NAMES,
   type MetricName,
   parseCandidate,
@@ -24,9 +25,6 @@ interface Options extends MeasuringOptions {
   readonly looks: number;
   readonly json?: true;
 }
-
-/** Fewer would never come to a verdict. */
-const FEWEST_ROUNDS = 5;
 
 export function addBisectCommand(bench: Command, exit: (code: number) => void): void {
   const command = bench

@@ -7,6 +7,7 @@ import {
   CASE_NAMES,
   CHECKSUMS,
   DEFAULTS,
+  NotConfirmedError,
   parseCases,
   readWorkload,
   runBench,
@@ -104,7 +105,7 @@ async function casesOf(
 
 /**
  * Measures, and shows how far it is. Interrupted, it returns what there is.
- * @throws the signal's reason when it was interrupted before anything was measured.
+ * @throws the signal's reason when it was interrupted before anything was measured; InvalidInputError when nobody allowed it to write.
  */
 export async function measure(
   settings: BenchSettings,
@@ -121,6 +122,9 @@ export async function measure(
         return yes ?? ask(where, signal);
       },
     });
+  } catch (error) {
+    if (!(error instanceof NotConfirmedError)) throw error;
+    throw new InvalidInputError("evertoken bench", [{ field: "--yes", message: `is missing: ${error.message}` }]);
   } finally {
     progress.clear();
   }

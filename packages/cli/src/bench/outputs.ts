@@ -84,7 +84,7 @@ export async function report(
   } else if (markdown === true) stdout.write(markdownReport(record, comparison));
   else {
     const color = stdout.isTTY && !process.env.NO_COLOR;
-    stdout.write(textReport(record, comparison, { color, columns: stdout.columns }));
+    stdout.write(textReport(record, comparison, { color, columns: stdout.columns || undefined }));
     const kept = [file === undefined ? [] : `Kept in ${file}`, html === undefined ? [] : `plots in ${html}`].flat();
     if (kept.length > 0) stdout.write(`\n${kept.join(", ")}\n`);
   }

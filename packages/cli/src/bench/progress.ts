@@ -25,7 +25,7 @@ class ProgressLine implements Progress {
 
   show(step: BenchProgress): void {
     const text = step.kind === "measuring" ? `${lineOf(step)}${this.#left(step)}` : sentenceOf(step);
-    if (text !== undefined) this.#stream.write(`\r${text.slice(0, this.#stream.columns - 1)}\u001b[K`);
+    if (text !== undefined) this.#stream.write(`\r${text.slice(0, (this.#stream.columns || 80) - 1)}\u001b[K`);
   }
 
   clear(): void {
@@ -59,8 +59,8 @@ class ProgressLog implements Progress {
   clear(): void {}
 }
 
-function lineOf({ round, done, total, candidate, case: name }: Measuring): string {
-  return `round ${round + 1}, ${done} of ${total} measured: ${name} of ${candidate.spec}`;
+function lineOf({ round, done, total, case: name }: Measuring): string {
+  return `round ${round + 1}, ${done} of ${total} measured: ${name}`;
 }
 
 function sentenceOf(step: Exclude<BenchProgress, Measuring>): string | undefined {

@@ -1,6 +1,7 @@
 /** `evertoken bench report`: a saved run once more, in another form or by another margin. */
 
-import { readRecord, singleReport } from "@evertoken/bench";
+import { type BenchRecord, readRecord, singleReport } from "@evertoken/bench";
+import { InvalidInputError } from "@evertoken/core";
 import type { Command } from "commander";
 import { EXIT, untilInterrupted } from "../command.js";
 import { addJudgingOptions, EXIT_BY_WORD, type JudgingOptions } from "./judging.js";
@@ -30,10 +31,18 @@ Exit codes: 0 faster, or no worse; 1 slower; 2 bad usage, no such file say; 3 ca
 async function reportFile(file: string, options: Options): Promise<number> {
   assertOnePrinted(options);
   const record = await readRecord(file);
-  if (record.candidates.length === 1 && options.json === undefined) {
-    process.stdout.write(singleReport(record));
-    return EXIT.ok;
-  }
+  if (record.candidates.length === 1) return reportOne(record, file, options);
   const { verdict } = await report(record, options, undefined);
   return EXIT_BY_WORD[verdict];
+}
+
+/** There is nothing to compare it with. */
+function reportOne(record: BenchRecord, file: string, { json, markdown, html }: Options): number {
+  if (markdown !== undefined || html !== undefined) {
+    const message = `needs a comparison, and ${file} is a run of one candidate: expected --json, or neither`;
+    const field = markdown === undefined ? "--html" : "--markdown";
+    throw new InvalidInputError("evertoken bench report", [{ field, message }]);
+  }
+  process.stdout.write(json ? `${JSON.stringify(record)}\n` : singleReport(record));
+  return EXIT.ok;
 }

@@ -1,6 +1,7 @@
 /** Each figure's change and its interval on one axis, the side that nobody wants on the right; the margin is a band. */
 
-import type { Comparison, Pair, Row } from "../../verdict/comparison.js";
+import type { Comparison, Pair } from "../../verdict/comparison.js";
+import type { Row } from "../../verdict/rows.js";
 import { changeText, intervalText, percentText } from "../figures.js";
 import { element, type Markup } from "./markup.js";
 

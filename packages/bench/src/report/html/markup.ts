@@ -21,7 +21,7 @@ const text = (child: Child) => (typeof child === "object" ? child.markup : escap
 /** A tenth of a pixel is all that a drawing needs. */
 const rounded = (value: string | number) => (typeof value === "number" ? String(Math.round(value * 10) / 10) : value);
 
-export function escaped(text: string): string {
+function escaped(text: string): string {
   const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
   return text.replace(/[&<>"]/g, (character) => entities[character] as string);
 }

@@ -1,7 +1,8 @@
 /** The report as one HTML file that needs nothing else: no script, no font, no request. */
 
 import type { BenchRecord } from "../../record.js";
-import { type Comparison, letterOf, type Pair, type Row } from "../../verdict/comparison.js";
+import { type Comparison, letterOf, type Pair } from "../../verdict/comparison.js";
+import type { Row } from "../../verdict/rows.js";
 import { changeText, countText, figureText, intervalText, probabilityText } from "../figures.js";
 import {
   candidateTitle,

@@ -1,6 +1,7 @@
 /** One figure, round by round: what both candidates did at the same time, and how much it went up and down. */
 
-import { letterOf, type Pair, type Row } from "../../verdict/comparison.js";
+import { letterOf, type Pair } from "../../verdict/comparison.js";
+import type { Row } from "../../verdict/rows.js";
 import { figureText } from "../figures.js";
 import { element, type Markup } from "./markup.js";
 
