@@ -35,6 +35,14 @@ function quantile(numbers, q) {
 }
 const median = (numbers) => quantile(numbers, 0.5);
 
+/** Between which two of the numbers the median lies with a certainty of 95 %, whatever they are spread like. */
+function medianInterval(numbers) {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const reach = 0.98 * Math.sqrt(sorted.length);
+  const at = (rank) => sorted[Math.min(sorted.length - 1, Math.max(0, Math.round(rank)))];
+  return [at(sorted.length / 2 - reach - 1), at(sorted.length / 2 + reach)];
+}
+
 /** What sends requests in this process's lane: a pool, or as many stock clients in turn. */
 function senderOf(size) {
   if (lane === "evertoken") {
@@ -91,27 +99,27 @@ const readings = {
     return { heap: after.heap - before.heap, rss: after.rss - before.rss, created: hundred.created() };
   },
 
-  /** By turns in one process: whatever else the host does, hits both alike. */
+  /** By short turns in one process, in pairs: whatever else the host does, hits both of a pair alike. */
   async cpu() {
     const keeper = newKeeper();
     const create = () => new S3Client({ ...common, credentials: keeper.provider, requestHandler });
     const requestHandler = new NodeHttpHandler();
     const lanes = { client: create(), pool: createClientPool({ size: CLIENTS, keeper, create }) };
     const spent = { client: [], pool: [] };
-    for (let turn = 0; turn < 40; turn++) {
+    for (let turn = 0; turn < 80; turn++) {
       for (const name of turn % 2 === 0 ? ["client", "pool"] : ["pool", "client"]) {
         const before = process.cpuUsage();
         await load(
           (index) => lanes[name].send(put(index)),
           16,
-          (index) => index >= 400,
+          (index) => index >= 300,
         );
         const { user, system } = process.cpuUsage(before);
         // The first turns compile.
-        if (turn >= 10) spent[name].push((user + system) / 400);
+        if (turn >= 20) spent[name].push((user + system) / 300);
       }
     }
-    return { client: median(spent.client), pool: median(spent.pool) };
+    return { ...spent, ratio: spent.pool.map((pool, pair) => pool / spent.client[pair]) };
   },
 
   async simulator() {
@@ -184,11 +192,19 @@ const tables = {
   },
 
   async cpu(env) {
-    const [of] = await rounds("cpu", ["both"], env);
+    const pairs = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      const { told, child } = await read("cpu", env);
+      child.kill();
+      pairs.push(told);
+    }
+    const all = (name) => pairs.flatMap((told) => told[name]);
     row("PutObject 4 KiB, 16 at a time", "CPU");
     row("-", "-");
-    for (const name of ["client", "pool"]) row(`${name}.send`, `${of(name).toFixed(0)} µs`);
-    row("pool / client", `${(of("pool") / of("client")).toFixed(3)} ×`);
+    for (const name of ["client", "pool"]) row(`${name}.send`, `${median(all(name)).toFixed(0)} µs`);
+    const [from, to] = medianInterval(all("ratio"));
+    const ratio = median(all("ratio")).toFixed(3);
+    row("pool / client", `${ratio} × (${from.toFixed(3)} to ${to.toFixed(3)}, ${all("ratio").length} pairs)`);
   },
 };
 

@@ -52,6 +52,7 @@ export function createS3Pool(options: S3PoolOptions = {}): S3Pool {
     create: sdkClients({ config: { ...clientConfig, region }, connections, lane }),
     afterClose: async () => {
       await connections.destroy();
+      await lane.close();
       // What was under way ends with an error of the connection, and on the way to it the SDK signs once more.
       await setImmediate();
       if (ownsKeeper) keeper.close();

@@ -16,7 +16,8 @@ export interface RunningChecksum {
   digest(): string | Promise<string>;
 }
 
-function base64Of32Bits(value: number): string {
+/** How a CRC32 stands in a header. */
+export function base64Of32Bits(value: number): string {
   const bytes = Buffer.allocUnsafe(4);
   bytes.writeUInt32BE(value);
   return bytes.toString("base64");

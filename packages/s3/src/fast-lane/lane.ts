@@ -13,12 +13,13 @@ import type { HttpHandlerOptions } from "@smithy/types";
 import type { Dispatcher } from "undici";
 import { type Diversion, LaneCounts, type LaneStats } from "./diversion.js";
 import { Received } from "./handed-over.js";
+import { Hashing } from "./hashing.js";
 import { OPERATIONS } from "./operations.js";
 import { type Deserialize, deserializer } from "./output.js";
 import { type Plan, planOf } from "./plan.js";
 import { type Reading, readInput } from "./reading.js";
 import { learnTemplate } from "./route.js";
-import { addChecksum, missingChecksum, signRequest, type Template } from "./signed-request.js";
+import { addChecksum, missingChecksum, type Occasion, signRequest, type Template } from "./signed-request.js";
 import { type Answer, sendOnWire } from "./wire.js";
 
 /** A client that can be asked to go either way. */
@@ -68,9 +69,11 @@ export class FastLane {
   readonly #tracks: ReadonlyMap<unknown, Track>;
   readonly #counts = new LaneCounts();
   readonly #skew: SkewSampler;
+  readonly #hashing: Hashing;
 
   constructor(settings: LaneSettings) {
     this.#settings = settings;
+    this.#hashing = new Hashing(settings.clock);
     this.#skew = new SkewSampler(settings.clock, (skewMs) => settings.keeper.noteSkew(skewMs));
     this.#tracks = new Map(
       OPERATIONS.map((operation) => [
@@ -82,6 +85,11 @@ export class FastLane {
 
   stats(): LaneStats {
     return this.#counts.stats();
+  }
+
+  /** Ends what it has of its own. Requests may still come, and fail by their connections. */
+  async close(): Promise<void> {
+    await this.#hashing.close();
   }
 
   send(client: LaneClient, command: Command, options?: HttpHandlerOptions): Promise<unknown> {
@@ -117,8 +125,10 @@ export class FastLane {
     if (typeof template === "string") return this.#divert(client, template, command, options);
     const algorithm = missingChecksum(plan, template, reading);
     if (algorithm === "unknown") return this.#divert(client, "value", command, options);
+    const hashing = reading.body && this.#hashing.of(reading.body, algorithm === "CRC32");
+    const hashes = hashing && (await hashing);
     if (algorithm !== undefined) {
-      const adding = addChecksum(plan, reading, algorithm);
+      const adding = addChecksum(plan, reading, algorithm, hashes);
       if (adding !== undefined) await adding;
     }
     let identity: Identity;
@@ -128,15 +138,20 @@ export class FastLane {
       // The SDK lane asks the Keeper again, and gives its error the form that callers know.
       return this.#divert(client, "endpoint", command, options);
     }
-    return this.#exchange(client, taken, template, identity);
+    return this.#exchange(client, taken, template, { identity, sha256: hashes?.sha256 });
   }
 
-  async #exchange(client: LaneClient, taken: Taken, template: Template, identity: Identity): Promise<unknown> {
+  async #exchange(
+    client: LaneClient,
+    taken: Taken,
+    template: Template,
+    given: Pick<Occasion, "identity" | "sha256">,
+  ): Promise<unknown> {
     const { track, reading, command, options } = taken;
     const { plan } = track;
     const sentAt = this.#settings.clock.now();
     const now = sentAt + client.config.systemClockOffset;
-    const request = signRequest(plan, template, reading, { identity, now, invocationId: randomUUID() });
+    const request = signRequest(plan, template, reading, { ...given, now, invocationId: randomUUID() });
     this.#counts.fast += 1;
     const handOver = (outcome: { answer: Answer } | { error: unknown }) => {
       this.#counts.handedOver += 1;

@@ -2,7 +2,8 @@
 
 import { hash } from "node:crypto";
 import type { Identity } from "@evertoken/credentials";
-import { type Algorithm, checksumOf, isAlgorithm } from "./checksum.js";
+import { type Algorithm, base64Of32Bits, checksumOf, isAlgorithm } from "./checksum.js";
+import type { Hashes } from "./hashing.js";
 import { type ComputedHeader, METADATA_PREFIX, type Plan } from "./plan.js";
 import { encode, type Reading } from "./reading.js";
 import { EMPTY_SHA256, type Signer } from "./signature.js";
@@ -35,6 +36,8 @@ export interface Occasion {
   /** Epoch milliseconds, by the service's clock. */
   readonly now: number;
   readonly invocationId: string;
+  /** Of the body, where it is known already, in hexadecimal. */
+  readonly sha256?: string | undefined;
 }
 
 const NOTHING = new Uint8Array();
@@ -72,9 +75,21 @@ export function missingChecksum(
   return isAlgorithm(named) ? named : "unknown";
 }
 
-/** Puts the checksum of the body in its header. A promise only for algorithms that Node.js does not have. */
-export function addChecksum(plan: Plan, { values, body }: Reading, algorithm: Algorithm): void | Promise<void> {
+/**
+ * Puts the checksum of the body in its header. A promise only for algorithms that Node.js does not have.
+ * @param hashes what is known of the body already.
+ */
+export function addChecksum(
+  plan: Plan,
+  { values, body }: Reading,
+  algorithm: Algorithm,
+  hashes?: Hashes,
+): void | Promise<void> {
   const index = plan.indexOf[`x-amz-checksum-${algorithm.toLowerCase()}` as ComputedHeader];
+  if (algorithm === "CRC32" && hashes?.crc32 !== undefined) {
+    values[index] = base64Of32Bits(hashes.crc32);
+    return;
+  }
   const checksum = checksumOf(algorithm, body ?? NOTHING);
   if (typeof checksum === "string") {
     values[index] = checksum;
@@ -89,11 +104,12 @@ export function signRequest(
   plan: Plan,
   { origin, pathBefore, signer }: Template,
   reading: Reading,
-  { identity, now, invocationId }: Occasion,
+  { identity, now, invocationId, sha256 }: Occasion,
 ): SignedRequest {
   const { values, body } = reading;
   const { indexOf } = plan;
-  const payloadHash = body === undefined || body.byteLength === 0 ? EMPTY_SHA256 : hash("sha256", body, "hex");
+  const payloadHash =
+    sha256 ?? (body === undefined || body.byteLength === 0 ? EMPTY_SHA256 : hash("sha256", body, "hex"));
   const date = signer.date(now);
   values[indexOf["amz-sdk-invocation-id"]] = invocationId;
   values[indexOf["x-amz-content-sha256"]] = payloadHash;
