@@ -340,7 +340,7 @@ const SEEN: Readonly<Record<SeenHere, (scene: Scene) => Promise<void>>> = {
 
 const here = Object.entries(FAULTS).filter(([name]) => !/^(?:container|sts)-/.test(name));
 
-it.each(here)("%s: $does", async (name) => {
+it.each(here)("%s", async (name) => {
   const scene = await sceneOf(name as FaultName);
 
   await SEEN[name as SeenHere](scene);
