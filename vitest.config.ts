@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 /** Tests import packages by their names, as users do, so they run against what is built: `npm run build` first. */
@@ -6,6 +7,8 @@ export default defineConfig({
     include: ["packages/*/test/**/*.test.ts", "examples/test/**/*.test.ts"],
     // Child processes: tests replace the global Date, set environment variables and count what keeps a process alive.
     pool: "forks",
+    // Most of a test's time is waiting for sockets and processes, so two files at a time suit even a machine of two cores.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     setupFiles: ["./tools/seed.ts"],
     env: {
       // The SDK announces the end of its support for Node.js 20 in each process.

@@ -60,11 +60,10 @@ describe("the page of evertoken demo", { timeout: 60_000 }, () => {
     expect(ours?.totals).toMatchObject({ failures: 0, surfaced: 0, requests: expect.any(Number) });
     expect(ours?.totals.requests).toBeGreaterThan(150);
     expect(ours?.pool?.members.length).toBeGreaterThan(0);
-    // Issued, taken and refused, as the simulator and the Keeper know it.
-    expect(ours?.keepers[0]?.generations[0]).toMatchObject({
-      issuedAt: expect.any(Number),
-      rejectedAt: expect.any(Number),
-    });
+    // Issued, taken and refused, as the simulator and the Keeper know it; a watch that is quicker than any request spares a refusal.
+    const generations = ours?.keepers[0]?.generations ?? [];
+    expect(generations[0]).toMatchObject({ issuedAt: expect.any(Number) });
+    expect(generations.some(({ rejectedAt }) => rejectedAt !== undefined)).toBe((ours?.totals.rejections ?? 0) > 0);
     expect(stock?.totals.surfaced).toBeGreaterThan(0);
     expect(stock?.survivalMs).toBe(0);
     expect(stock?.keepers[0]?.generations.length).toBeGreaterThan(0);
