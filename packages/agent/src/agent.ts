@@ -3,11 +3,9 @@
  * through which they are handed out. This file puts the parts together and takes them apart again; what they do is theirs.
  */
 
-import { randomBytes } from "node:crypto";
-import { chmod, chown, lstat, mkdir, realpath, rm } from "node:fs/promises";
-import { connect } from "node:net";
+import { chmod, chown, mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { describeError, EvertokenError, InvalidInputError, Secret } from "@evertoken/core";
+import { describeError, EvertokenError, InvalidInputError } from "@evertoken/core";
 import { type CredentialSource, createKeeper, fromDefaultChain, type Keeper } from "@evertoken/credentials";
 import { createImdsClient } from "@evertoken/imds";
 import { observe } from "@evertoken/telemetry";
@@ -23,6 +21,7 @@ import type { Handler, Via } from "./exchange.js";
 import { Gate, type Place } from "./gate.js";
 import { ImdsEndpoint } from "./imds-endpoint.js";
 import { Issuer } from "./issuer.js";
+import { sessionKey, stateKey } from "./keys.js";
 import { AgentLog } from "./log.js";
 import {
   type AgentConfig,
@@ -32,12 +31,13 @@ import {
   assertPeersAreTold,
   needRestart,
 } from "./options.js";
-import { type Owner, readPrivateFile, writePrivateFile } from "./private-file.js";
+import type { Owner } from "./private-file.js";
 import { become, resolveUser } from "./privileges.js";
 import { RateLimit } from "./rate-limit.js";
-import { SESSION_KEY_BYTES, SessionTokens } from "./session-tokens.js";
+import { SessionTokens } from "./session-tokens.js";
 import { machineId, StateFile } from "./state-file.js";
 import { type AgentStatus, heldStatus } from "./status.js";
+import { removeOldSocket } from "./unix-socket.js";
 import { Usage } from "./usage.js";
 import { WarmSource } from "./warm-source.js";
 import { Watched } from "./watched.js";
@@ -405,45 +405,4 @@ async function keeping<T>(directory: string, work: () => Promise<T>): Promise<T>
       { cause },
     );
   }
-}
-
-/** A socket that an agent left behind when it was killed. What is no socket, or has somebody behind it, stays, and listening fails. */
-async function removeOldSocket(path: string): Promise<void> {
-  const old = await lstat(path).catch(() => undefined);
-  if (old?.isSocket() === true && !(await isListenedTo(path))) await rm(path);
-}
-
-function isListenedTo(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const connection = connect(path, () => {
-      connection.destroy();
-      resolve(true);
-    });
-    connection.on("error", () => resolve(false));
-  });
-}
-
-/** The key of session tokens: made once, kept beside them, so that they survive a restart. */
-async function sessionKey(file: string, owner: Owner | undefined): Promise<Secret> {
-  const kept = (await readPrivateFile(file))?.toString("utf8").trim() ?? "";
-  if (Buffer.from(kept, "base64").length === SESSION_KEY_BYTES) return new Secret(kept);
-  const made = randomBytes(SESSION_KEY_BYTES).toString("base64");
-  await writePrivateFile(file, made, { owner });
-  return new Secret(made);
-}
-
-/** Shorter keys could be guessed. */
-const LEAST_STATE_KEY_BYTES = 16;
-
-async function stateKey(file: string): Promise<Secret> {
-  // Kubernetes mounts secrets as links.
-  const key = await readPrivateFile(await realpath(file).catch(() => file), 0o640);
-  if (key !== undefined && key.length >= LEAST_STATE_KEY_BYTES) return new Secret(key.toString("base64"));
-  const what = key === undefined ? "is not there" : `holds ${key.length} bytes`;
-  throw new InvalidInputError("agent options", [
-    {
-      field: "state.keyFile",
-      message: `${file} ${what}: expected a file of ${LEAST_STATE_KEY_BYTES} random bytes or more`,
-    },
-  ]);
 }
