@@ -35,8 +35,8 @@ interface PeerEntry {
 }
 
 export class Callers {
-  #reading: Promise<Map<string, PeerEntry>> | undefined;
-  #nextReading: Promise<Map<string, PeerEntry>> | undefined;
+  #reading: Promise<string> | undefined;
+  #nextReading: Promise<string> | undefined;
 
   /** Never rejects: what cannot be found out is absent, and a policy then refuses. */
   async identify(socket: Socket, how: Identification): Promise<Caller> {
@@ -44,10 +44,10 @@ export class Callers {
     if (remoteAddress === undefined || localAddress === undefined) return { address: "unix" };
     const address = `${remoteAddress.includes(":") ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`;
     if (how === "none") return { address };
-    const peers = await this.#peers();
+    const table = await this.#table();
     const entry = spellings(remoteAddress)
       .flatMap((remote) => spellings(localAddress).map((local) => [remote, local] as const))
-      .map(([remote, local]) => peers.get(`${remote}:${hexPort(remotePort)} ${local}:${hexPort(localPort)}`))
+      .map(([remote, local]) => entryOf(table, `${remote}:${hexPort(remotePort)} ${local}:${hexPort(localPort)}`))
       .find((found) => found !== undefined);
     if (entry === undefined) return { address };
     const process = how === "executable" ? await processOf(entry) : undefined;
@@ -55,7 +55,7 @@ export class Callers {
   }
 
   /** A reading that begins after this call: one that is under way may have passed the new connection already. */
-  #peers(): Promise<Map<string, PeerEntry>> {
+  #table(): Promise<string> {
     if (this.#reading === undefined) return this.#read();
     this.#nextReading ??= this.#reading.then(() => {
       this.#nextReading = undefined;
@@ -64,8 +64,8 @@ export class Callers {
     return this.#nextReading;
   }
 
-  #read(): Promise<Map<string, PeerEntry>> {
-    const reading = readPeers().finally(() => {
+  #read(): Promise<string> {
+    const reading = readTable().finally(() => {
       if (this.#reading === reading) this.#reading = undefined;
     });
     this.#reading = reading;
@@ -87,18 +87,24 @@ export function clientOf({ address, uid, executable }: Caller): string {
 
 const ESTABLISHED = "01";
 
-async function readPeers(): Promise<Map<string, PeerEntry>> {
+async function readTable(): Promise<string> {
   const tables = await Promise.all(
     ["/proc/net/tcp", "/proc/net/tcp6"].map((path) => readFile(path, "latin1").catch(() => "")),
   );
-  const peers = new Map<string, PeerEntry>();
-  for (const line of tables.join("\n").split("\n")) {
-    const [, local, remote, state, , , , uid, , inode] = line.trim().split(/\s+/);
-    // A connection that is being closed is listed as root's, without a socket: it must not pass for root.
-    if (state !== ESTABLISHED || local === undefined || remote === undefined || !inode || inode === "0") continue;
-    peers.set(`${local} ${remote}`, { uid: Number(uid), inode });
-  }
-  return peers;
+  return tables.join("\n");
+}
+
+/**
+ * The line of one connection, found by its text: a host with ten thousand connections has a megabyte of them, and taking
+ * all apart for the sake of one would cost more than everything else that a request needs.
+ * A connection that is being closed is listed as root's, without a socket: it must not pass for root.
+ */
+function entryOf(table: string, ends: string): PeerEntry | undefined {
+  const start = table.indexOf(` ${ends} ${ESTABLISHED} `);
+  if (start < 0) return undefined;
+  const end = table.indexOf("\n", start);
+  const [, , , , , , uid, , inode] = table.slice(start + 1, end < 0 ? undefined : end).split(/\s+/);
+  return inode === undefined || inode === "0" ? undefined : { uid: Number(uid), inode };
 }
 
 async function processOf({ uid, inode }: PeerEntry): Promise<Pick<Caller, "pid" | "executable">> {
