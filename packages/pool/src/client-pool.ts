@@ -15,17 +15,23 @@ import {
   type OutputOf,
   operationOf,
   type SendOptions,
-  serviceOf,
 } from "./aws-types.js";
 import { type Choose, chooser } from "./choice.js";
 import { Crew } from "./crew.js";
 import { Health } from "./health.js";
 import { Latency, type LatencyStats } from "./latency.js";
 import type { Member, MemberCounts, MemberStats } from "./member.js";
-import { type ClientPoolOptions, type ClientPoolSettings, clientPoolSettings, closeSettings } from "./options.js";
+import {
+  type ClientPoolOptions,
+  type ClientPoolSettings,
+  clientPoolSettings,
+  closeSettings,
+  type SendBy,
+} from "./options.js";
 import { outcomeOf } from "./outlier.js";
 import type { PoolEvents } from "./pool-events.js";
 import { optionsCarrying, type RequestUnderWay } from "./request.js";
+import { MemberSeat, type Seat, type SeatSettings } from "./seat.js";
 import { WaitingLine } from "./waiting-line.js";
 
 /** Of the whole pool, those members included that are gone. */
@@ -106,6 +112,8 @@ class SharedClientPool<C extends AwsClient> implements ClientPool<C> {
   readonly #line: WaitingLine<Member<C>>;
   readonly #health: Health<C> | undefined;
   readonly #choose: Choose;
+  readonly #seating: SeatSettings<C>;
+  readonly #sendBy: SendBy<C>;
   readonly #latency = new Latency();
   readonly #counts = { sent: 0, failed: 0, replayed: 0, surfaced: 0, retired: 0, ejected: 0 };
   #inFlight = 0;
@@ -118,6 +126,8 @@ class SharedClientPool<C extends AwsClient> implements ClientPool<C> {
     this.#crew = new Crew(settings, this.#events);
     this.#line = new WaitingLine(settings, clock.network);
     this.#choose = chooser(choice, random);
+    this.#seating = { crew: this.#crew, chooseOther: () => this.#chooseCreated() };
+    this.#sendBy = settings.send ?? sendByClient;
     if (ejection !== false) this.#health = new Health(ejection, random, (told) => this.#events.emit("ejected", told));
     for (const event of ["replayed", "surfaced", "retired", "ejected"] as const) {
       this.#events.on(event, () => {
@@ -130,9 +140,10 @@ class SharedClientPool<C extends AwsClient> implements ClientPool<C> {
     command: CommandOf<C, Input, Output>,
     options?: SendOptions,
   ): Promise<Output> {
-    return this.#events.isHeard("request")
+    const sending = this.#events.isHeard("request")
       ? this.#sendAndTell(command, options)
-      : this.lease((client) => client.send(command as never, options as never) as Promise<Output>, options);
+      : this.#serve((seat) => this.#sendBy(seat, command, options), options?.abortSignal, undefined);
+    return sending as Promise<Output>;
   }
 
   get keeper(): Keeper {
@@ -140,7 +151,7 @@ class SharedClientPool<C extends AwsClient> implements ClientPool<C> {
   }
 
   lease<T>(work: (client: C) => T | Promise<T>, { abortSignal }: LeaseOptions = {}): Promise<T> {
-    return this.#serve(work, abortSignal, undefined);
+    return this.#serve((seat) => work(seat.open()), abortSignal, undefined);
   }
 
   stats(): ClientPoolStats {
@@ -171,19 +182,19 @@ class SharedClientPool<C extends AwsClient> implements ClientPool<C> {
     return this.close();
   }
 
-  #sendAndTell<Output>(command: object, options: SendOptions | undefined): Promise<Output> {
+  #sendAndTell(command: object, options: SendOptions | undefined): Promise<unknown> {
     const request: RequestUnderWay = { operation: operationOf(command), service: undefined, lane: "sdk" };
     const told = optionsCarrying(options, request);
-    const work = (client: C) => {
-      request.service = serviceOf(client);
-      return client.send(command as never, told as never) as Promise<Output>;
+    const work = (seat: Seat<C>) => {
+      request.service = this.#crew.service;
+      return this.#sendBy(seat, command, told);
     };
     return this.#serve(work, options?.abortSignal, request);
   }
 
   /** @param request is told of at its end. */
   async #serve<T>(
-    work: (client: C) => T | Promise<T>,
+    work: (seat: Seat<C>) => T | Promise<T>,
     abortSignal: SendOptions["abortSignal"],
     request: RequestUnderWay | undefined,
   ): Promise<T> {
@@ -192,19 +203,19 @@ class SharedClientPool<C extends AwsClient> implements ClientPool<C> {
     signal?.throwIfAborted();
     const { network } = this.#settings.clock;
     const askedAt = network.monotonic();
-    let member: Member<C> | undefined;
+    let seat: MemberSeat<C> | undefined;
     let error: unknown;
     try {
       // Whoever comes while others wait stands behind them.
       const free = this.#line.length === 0 ? this.#free() : undefined;
-      member = free === undefined ? await this.#line.join(signal) : this.#begin(free);
-      return await work(member.client);
+      seat = new MemberSeat(this.#seating, free === undefined ? await this.#line.join(signal) : this.#begin(free));
+      return await work(seat);
     } catch (thrown) {
       error = thrown ?? new Error("no reason given");
       throw thrown;
     } finally {
       const durationMs = network.monotonic() - askedAt;
-      if (member !== undefined) this.#end(member, error, durationMs);
+      if (seat !== undefined) this.#end(seat.member, error, durationMs);
       // Field by field: spreading costs a microsecond, for each request that is observed.
       if (request !== undefined) {
         const { service, operation, lane } = request;
@@ -231,6 +242,12 @@ class SharedClientPool<C extends AwsClient> implements ClientPool<C> {
       if (chosen === undefined) throw error;
       return chosen;
     }
+  }
+
+  /** One whose client there is, for a request that cannot have the client of its own member. */
+  #chooseCreated(): Member<C> | undefined {
+    const fit = this.#fit(this.#settings.clock.monotonic());
+    return this.#choose(fit.filter(({ client }) => client !== undefined));
   }
 
   /** Those that may get a request now; the members as they are, at no cost, as long as nothing keeps one from it. */
@@ -295,4 +312,12 @@ class SharedClientPool<C extends AwsClient> implements ClientPool<C> {
     this.#crew.destroy();
     await this.#settings.afterClose?.();
   }
+}
+
+async function sendByClient<C extends AwsClient>(
+  seat: Seat<C>,
+  command: object,
+  options?: SendOptions,
+): Promise<unknown> {
+  return seat.open().send(command as never, options as never);
 }

@@ -1,6 +1,7 @@
 /**
  * The members of a pool: created when they are first needed, replaced when they are old, let go when nobody uses them. A
- * member that leaves gets no more requests and is destroyed when its last one has ended.
+ * member that leaves gets no more requests and is destroyed when its last one has ended. Where requests have a way past
+ * the clients, a member is no more than its figures until one of them needs its client.
  */
 
 import { backOff, createEvents, type Events, every, type Timer } from "@evertoken/core";
@@ -28,6 +29,7 @@ export class Crew<C extends AwsClient> {
   readonly #orders = new RememberedOrders();
   #members: readonly Member<C>[] = [];
   #created = 0;
+  #service: string | undefined;
   /** When the oldest of them is too old, on the clock's monotonic scale. */
   #nextRetireAt = Number.POSITIVE_INFINITY;
   #failures = 0;
@@ -57,24 +59,38 @@ export class Crew<C extends AwsClient> {
     return this.#created;
   }
 
+  /** The service that the clients speak to; undefined until there was one. */
+  get service(): string | undefined {
+    return this.#service;
+  }
+
+  /** How far this host's clock is off, in milliseconds, as far as a client would know that is created now. */
+  get skewMs(): number {
+    return this.#skewMs ?? 0;
+  }
+
   /** True when one more may be created now. */
   get mayGrow(): boolean {
-    const { size, clock } = this.#settings;
-    return this.#members.length < size && (this.#failure === undefined || clock.monotonic() >= this.#failure.until);
+    return this.#members.length < this.#settings.size && this.#mayCreate;
+  }
+
+  get #mayCreate(): boolean {
+    return this.#failure === undefined || this.#settings.clock.monotonic() >= this.#failure.until;
   }
 
   /** @throws ClientCreationError when `create()` throws, and while it is not to be called again. */
   grow(): Member<C> {
-    if (!this.mayGrow && this.#failure !== undefined) throw this.#creationError();
-    const { clock, maxLifetimeMs, random } = this.#settings;
+    if (!this.#mayCreate) throw this.#creationError();
+    const { clock, maxLifetimeMs, random, send } = this.#settings;
     const now = clock.monotonic();
     const life = {
       id: this.#created,
       createdAt: clock.now(),
       retireAt: now + maxLifetimeMs * (1 - LIFETIME_JITTER * random()),
     };
-    const member = new Member(this.#create(), life, now);
-    this.#equip(member);
+    const member = new Member<C>(life, now);
+    // The first one shows whether they can be created at all.
+    if (send === undefined || this.#service === undefined) this.clientOf(member);
     this.#created += 1;
     this.#members = [...this.#members, member];
     this.#nextRetireAt = Math.min(this.#nextRetireAt, member.retireAt);
@@ -83,9 +99,23 @@ export class Crew<C extends AwsClient> {
     return member;
   }
 
+  /**
+   * The client of this member, created when it is first asked for.
+   * @throws ClientCreationError when `create()` throws, and while it is not to be called again.
+   */
+  clientOf(member: Member<C>): C {
+    if (member.client !== undefined) return member.client;
+    if (!this.#mayCreate) throw this.#creationError();
+    const client = this.#create();
+    this.#service ??= serviceOf(client);
+    this.#equip(member, client);
+    member.client = client;
+    return client;
+  }
+
   /** Takes note that a request of this member has ended. */
   released(member: Member<C>): void {
-    if (member.inFlight === 0 && this.#leaving.delete(member)) member.client.destroy();
+    if (member.inFlight === 0 && this.#leaving.delete(member)) member.client?.destroy();
   }
 
   /** Gives those that are too old no more requests. */
@@ -108,9 +138,14 @@ export class Crew<C extends AwsClient> {
   /** Destroys all members, whatever they are doing. */
   destroy(): void {
     this.#stopRounds();
-    for (const { client } of [...this.#members, ...this.#leaving]) client.destroy();
+    const all = [...this.#members, ...this.#leaving];
     this.#members = [];
     this.#leaving.clear();
+    for (const member of all) {
+      if (member.client !== undefined) member.client.destroy();
+      // Its last request, cut off, may yet need one.
+      else if (member.inFlight > 0) this.#leaving.add(member);
+    }
   }
 
   #create(): C {
@@ -144,7 +179,7 @@ export class Crew<C extends AwsClient> {
   }
 
   /** Makes the client replay what is refused, and tells the pool which member it was. */
-  #equip({ id, client, counts }: Member<C>): void {
+  #equip({ id, counts }: Member<C>, client: C): void {
     const { keeper, clock, replayBufferBytes } = this.#settings;
     const events = createEvents<ReplayEvents>();
     const about = { member: id, service: serviceOf(client) };
@@ -165,7 +200,7 @@ export class Crew<C extends AwsClient> {
   /** One client was refused for its clock: none of the others needs to be. */
   #learnSkew(skewMs: number): void {
     this.#skewMs = skewMs;
-    for (const { client } of this.#members) signWithSkew(client, skewMs);
+    for (const { client } of this.#members) if (client !== undefined) signWithSkew(client, skewMs);
   }
 
   #lookOver(): void {

@@ -45,7 +45,8 @@ export class Member<C extends AwsClient> {
   readonly id: number;
   readonly createdAt: number;
   readonly retireAt: number;
-  readonly client: C;
+  /** Undefined until it is first needed. */
+  client: C | undefined;
   readonly counts = { sent: 0, failed: 0, replayed: 0, surfaced: 0, ejected: 0 };
   readonly latency = new Latency();
   inFlight = 0;
@@ -60,8 +61,7 @@ export class Member<C extends AwsClient> {
   /** On the clock's monotonic scale: until then it gets no requests. */
   ejectedUntil = Number.NEGATIVE_INFINITY;
 
-  constructor(client: C, { id, createdAt, retireAt }: MemberLife, now: number) {
-    this.client = client;
+  constructor({ id, createdAt, retireAt }: MemberLife, now: number) {
     this.id = id;
     this.createdAt = createdAt;
     this.retireAt = retireAt;

@@ -3,9 +3,10 @@
 import { type Clock, check, type Random, systemClock, systemRandom } from "@evertoken/core";
 import type { Keeper, Provider } from "@evertoken/credentials";
 import * as v from "valibot";
-import type { AwsClient } from "./aws-types.js";
+import type { AwsClient, SendOptions } from "./aws-types.js";
 import type { Choice } from "./choice.js";
 import { DEFAULT_EJECTION, type EjectionSettings } from "./outlier.js";
+import type { Seat } from "./seat.js";
 
 /** A part of the size at which S3 uploads begin to be cut into parts, and a hundred of them are no burden. */
 export const DEFAULT_REPLAY_BUFFER_BYTES = 1_048_576;
@@ -32,6 +33,9 @@ export interface PoolBehaviour {
   readonly random?: Random | undefined;
 }
 
+/** @param seat where the request is: gives the client when it is needed. */
+export type SendBy<C extends AwsClient> = (seat: Seat<C>, command: object, options?: SendOptions) => Promise<unknown>;
+
 export interface ClientPoolOptions<C extends AwsClient> extends PoolBehaviour {
   /** How many clients at most: 1 to 10,000. Each is created when it is first needed. */
   readonly size: number;
@@ -39,6 +43,11 @@ export interface ClientPoolOptions<C extends AwsClient> extends PoolBehaviour {
   readonly create: (member: { readonly credentials: Provider }) => C;
   /** Keeps the credentials of all members. It stays open when the pool closes. */
   readonly keeper: Keeper;
+  /**
+   * Sends a command another way than by a client's own `send`. The client of a member is then created only when this, or a
+   * lease, asks for it. Default: the client's `send`.
+   */
+  readonly send?: SendBy<C> | undefined;
   /** Ends what the members share, after the last of them is destroyed. */
   readonly afterClose?: (() => void | Promise<void>) | undefined;
 }
@@ -47,6 +56,7 @@ export interface ClientPoolSettings<C extends AwsClient> {
   readonly size: number;
   readonly create: (member: { readonly credentials: Provider }) => C;
   readonly keeper: Keeper;
+  readonly send: SendBy<C> | undefined;
   readonly afterClose: (() => void | Promise<void>) | undefined;
   readonly choice: Choice;
   readonly maxInFlight: number;
@@ -131,6 +141,7 @@ const schema = v.strictObject({
     (value) => typeof value === "object" && value !== null && "provider" in value && "reject" in value,
     "must be a Keeper: createKeeper(…)",
   ),
+  send: v.optional(v.custom<() => Promise<unknown>>(isFunction, "must be a function that sends a command")),
   afterClose: v.optional(v.custom<() => void>(isFunction, "must be a function")),
   ...poolBehaviour,
 });
@@ -141,11 +152,12 @@ export function clientPoolSettings<C extends AwsClient>(options: ClientPoolOptio
     size: _size,
     create: _create,
     keeper: _keeper,
+    send: _send,
     afterClose: _afterClose,
     ...behaviour
   } = check(schema, options, "createClientPool options");
-  const { size, create, keeper, afterClose } = options;
-  return Object.freeze({ ...behaviour, size, create, keeper, afterClose });
+  const { size, create, keeper, send, afterClose } = options;
+  return Object.freeze({ ...behaviour, size, create, keeper, send, afterClose });
 }
 
 const closing = v.strictObject({

@@ -4,7 +4,7 @@ import { setImmediate } from "node:timers/promises";
 import type { S3Client } from "@aws-sdk/client-s3";
 import { type ClientPool, type ClientPoolStats, createClientPool } from "@evertoken/pool";
 import type { LaneStats } from "./fast-lane/diversion.js";
-import { FastLane } from "./fast-lane/lane.js";
+import { type Command, FastLane, type LaneClient } from "./fast-lane/lane.js";
 import { type S3PoolOptions, s3PoolSettings } from "./options.js";
 import { type Presign, presigner } from "./presign.js";
 import { sdkClients } from "./sdk-clients.js";
@@ -46,10 +46,12 @@ export function createS3Pool(options: S3PoolOptions = {}): S3Pool {
   } = s3PoolSettings(options);
   const connections = new SharedConnections(limits);
   const lane = new FastLane({ isOn: fastLane, dispatcher: connections.dispatcher, keeper, clock: behaviour.clock });
-  const pool = createClientPool<S3Client>({
+  const pool = createClientPool<LaneClient>({
     ...behaviour,
     keeper,
     create: sdkClients({ config: { ...clientConfig, region }, connections, lane }),
+    // A client of 15 kB for each of a hundred requests under way is only worth having where they need it.
+    send: fastLane ? (seat, command, options) => lane.send(seat, command as Command, options) : undefined,
     afterClose: async () => {
       await connections.destroy();
       await lane.close();

@@ -3,9 +3,9 @@
  * first of them, for all. By itself each would build some fifteen readers of its own, half of what a client weighs.
  */
 
-import type { S3Client, S3ClientConfig } from "@aws-sdk/client-s3";
+import type { S3ClientConfig } from "@aws-sdk/client-s3";
 import type { Provider } from "@evertoken/credentials";
-import type { FastLane } from "./fast-lane/lane.js";
+import type { FastLane, LaneClient } from "./fast-lane/lane.js";
 import { LanedS3Client } from "./fast-lane/laned-client.js";
 import type { SharedConnections } from "./shared-connections.js";
 
@@ -36,7 +36,7 @@ export interface SdkClientSettings {
 /** Makes one client after the other. */
 export function sdkClients({ config, connections, lane }: SdkClientSettings) {
   let shared: Partial<S3ClientConfig> | undefined;
-  return ({ credentials }: { readonly credentials: Provider }): S3Client => {
+  return ({ credentials }: { readonly credentials: Provider }): LaneClient => {
     const client = new LanedS3Client(
       { ...shared, ...config, credentials, requestHandler: connections.handler() },
       lane,

@@ -8,7 +8,7 @@ import { randomUUID } from "node:crypto";
 import type { S3Client } from "@aws-sdk/client-s3";
 import { type Clock, SkewSampler } from "@evertoken/core";
 import type { Identity, Keeper } from "@evertoken/credentials";
-import { noteLane } from "@evertoken/pool";
+import { noteLane, type Seat } from "@evertoken/pool";
 import type { HttpHandlerOptions } from "@smithy/types";
 import type { Dispatcher } from "undici";
 import { type Diversion, LaneCounts, type LaneStats } from "./diversion.js";
@@ -30,6 +30,9 @@ export interface LaneClient extends S3Client {
   /** Tells the SDK's retries of a success, which gives them back some of their budget. */
   recordSuccess(): void;
 }
+
+/** Where a request is in the pool: the SDK lane needs the client, the fast lane only what it may have learned. */
+export type LaneSeat = Seat<LaneClient>;
 
 export interface LaneSettings {
   /** When off, every request goes the SDK lane. */
@@ -54,7 +57,8 @@ interface Taken {
   readonly options: HttpHandlerOptions | undefined;
 }
 
-interface Command {
+/** Any command of the SDK. */
+export interface Command {
   readonly input: Readonly<Record<string, unknown>>;
   readonly middlewareStack: { identify(): string[] };
 }
@@ -70,6 +74,8 @@ export class FastLane {
   readonly #counts = new LaneCounts();
   readonly #skew: SkewSampler;
   readonly #hashing: Hashing;
+  /** Of the client that the first template was learned from; what answers are read by is the same in all. */
+  #config: LaneClient["config"] | undefined;
 
   constructor(settings: LaneSettings) {
     this.#settings = settings;
@@ -92,39 +98,39 @@ export class FastLane {
     await this.#hashing.close();
   }
 
-  send(client: LaneClient, command: Command, options?: HttpHandlerOptions): Promise<unknown> {
-    if (!this.#settings.isOn) return this.#divert(client, undefined, command, options);
-    const taken = this.#take(client, command, options);
-    return typeof taken === "string" ? this.#divert(client, taken, command, options) : this.#run(client, taken);
+  send(seat: LaneSeat, command: Command, options?: HttpHandlerOptions): Promise<unknown> {
+    if (!this.#settings.isOn) return this.#divert(seat, undefined, command, options);
+    const taken = this.#take(seat, command, options);
+    return typeof taken === "string" ? this.#divert(seat, taken, command, options) : this.#run(seat, taken);
   }
 
-  #take(client: LaneClient, command: Command, options?: HttpHandlerOptions): Taken | Diversion {
+  #take(seat: LaneSeat, command: Command, options?: HttpHandlerOptions): Taken | Diversion {
     const track = this.#tracks.get(command.constructor);
     if (track === undefined) return "operation";
-    if (client.hasForeignMiddleware || command.middlewareStack.identify().length > 0) return "middleware";
+    if (seat.client?.hasForeignMiddleware || command.middlewareStack.identify().length > 0) return "middleware";
     if (options !== undefined && !areKnown(options)) return "options";
     const reading = readInput(track.plan, command.input);
     return typeof reading === "string" ? reading : { track, reading, command, options };
   }
 
   #divert(
-    client: LaneClient,
+    seat: LaneSeat,
     why: Diversion | undefined,
     command: Command,
     options?: HttpHandlerOptions,
   ): Promise<unknown> {
     this.#counts.diverted(why);
-    return client.sendBySdk(command, options);
+    return seat.open().sendBySdk(command, options);
   }
 
-  async #run(client: LaneClient, taken: Taken): Promise<unknown> {
+  async #run(seat: LaneSeat, taken: Taken): Promise<unknown> {
     const { track, reading, command, options } = taken;
     const { plan } = track;
-    const known = this.#template(client, track, reading.bucket);
+    const known = this.#template(seat, track, reading.bucket);
     const template = known instanceof Promise ? await known : known;
-    if (typeof template === "string") return this.#divert(client, template, command, options);
+    if (typeof template === "string") return this.#divert(seat, template, command, options);
     const algorithm = missingChecksum(plan, template, reading);
-    if (algorithm === "unknown") return this.#divert(client, "value", command, options);
+    if (algorithm === "unknown") return this.#divert(seat, "value", command, options);
     const hashing = reading.body && this.#hashing.of(reading.body, algorithm === "CRC32");
     const hashes = hashing && (await hashing);
     if (algorithm !== undefined) {
@@ -136,13 +142,13 @@ export class FastLane {
       identity = await this.#settings.keeper.provider();
     } catch {
       // The SDK lane asks the Keeper again, and gives its error the form that callers know.
-      return this.#divert(client, "endpoint", command, options);
+      return this.#divert(seat, "endpoint", command, options);
     }
-    return this.#exchange(client, taken, template, { identity, sha256: hashes?.sha256 });
+    return this.#exchange(seat, taken, template, { identity, sha256: hashes?.sha256 });
   }
 
   async #exchange(
-    client: LaneClient,
+    seat: LaneSeat,
     taken: Taken,
     template: Template,
     given: Pick<Occasion, "identity" | "sha256">,
@@ -150,12 +156,12 @@ export class FastLane {
     const { track, reading, command, options } = taken;
     const { plan } = track;
     const sentAt = this.#settings.clock.now();
-    const now = sentAt + client.config.systemClockOffset;
+    const now = sentAt + (seat.client?.config.systemClockOffset ?? seat.skewMs);
     const request = signRequest(plan, template, reading, { ...given, now, invocationId: randomUUID() });
     this.#counts.fast += 1;
     const handOver = (outcome: { answer: Answer } | { error: unknown }) => {
       this.#counts.handedOver += 1;
-      return client.sendBySdk(command, new Received(outcome, request.authorization).with(options));
+      return seat.open().sendBySdk(command, new Received(outcome, request.authorization).with(options));
     };
     let answer: Answer;
     try {
@@ -170,9 +176,10 @@ export class FastLane {
     }
     if (!isSuccess(answer, plan)) return handOver({ answer });
     try {
-      const output = await track.deserialize(answer, client.config);
+      const config = seat.client?.config ?? this.#config ?? seat.open().config;
+      const output = await track.deserialize(answer, config);
       Object.assign(output.$metadata, { attempts: 1, totalRetryDelay: 0 });
-      client.recordSuccess();
+      seat.client?.recordSuccess();
       noteLane(options, "fast");
       this.#skew.sample(answer.headers.date, sentAt);
       return output;
@@ -182,9 +189,11 @@ export class FastLane {
     }
   }
 
-  #template(client: LaneClient, { plan, templates }: Track, bucket: string) {
+  #template(seat: LaneSeat, { plan, templates }: Track, bucket: string) {
     const known = templates.get(bucket);
     if (known !== undefined) return known;
+    const client = seat.open();
+    this.#config ??= client.config;
     const learner = {
       client,
       sendBySdk: (command: object) => client.sendBySdk(command),

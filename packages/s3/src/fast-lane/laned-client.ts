@@ -1,8 +1,8 @@
-/** An S3 client whose requests take the fast lane where they can: those of a leased client too, an upload's parts among them. */
+/** An S3 client whose requests take the fast lane where they can: an upload's parts, say, when it is leased. */
 
 import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
 import type { HttpHandlerOptions } from "@smithy/types";
-import type { FastLane, LaneClient } from "./lane.js";
+import type { FastLane, LaneClient, LaneSeat } from "./lane.js";
 
 /** Middleware of ours does nothing to a request that the fast lane does not do as well. */
 const OURS = /^evertoken/;
@@ -30,10 +30,11 @@ export class LanedS3Client extends S3Client implements LaneClient {
     }
     const bySdk = this.send.bind(this) as (...args: unknown[]) => unknown;
     this.sendBySdk = bySdk as LaneClient["sendBySdk"];
+    const seat: LaneSeat = { client: this, skewMs: 0, open: () => this };
     this.send = ((command: never, options?: HttpHandlerOptions, callback?: never) =>
       typeof options === "function" || callback !== undefined
         ? bySdk(command, options, callback)
-        : lane.send(this, command, options)) as S3Client["send"];
+        : lane.send(seat, command, options)) as S3Client["send"];
   }
 
   readonly sendBySdk: LaneClient["sendBySdk"];
