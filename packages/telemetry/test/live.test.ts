@@ -60,6 +60,15 @@ function scripted(clock: VirtualClock, lifetimeMs = 6 * HOUR, everyMs = HOUR) {
   return { keeper, script };
 }
 
+/** Lasts until it is ended. */
+function deferred() {
+  let end = () => {};
+  const over = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  return { over, end };
+}
+
 function record(clock: VirtualClock, options: Partial<LiveRecordOptions> = {}) {
   const live = new LiveRecord({ subject: "application", host: "test-host", clock, ...options });
   onTestFinished(() => live.close());
@@ -87,11 +96,13 @@ describe("a recorded pool", () => {
       },
     ]);
     expect(shown.imds?.sessionTokenExpiresAt).toBeGreaterThan(clock.now() + 5 * HOUR);
-    expect(shown.pool).toEqual({
-      name: "pool",
-      queued: 0,
-      members: [{ id: 0, state: "serving", createdAt: expect.any(Number), inFlight: 0 }],
-    });
+    expect(shown.pools).toEqual([
+      {
+        name: "pool",
+        queued: 0,
+        members: [{ id: 0, state: "serving", createdAt: expect.any(Number), inFlight: 0 }],
+      },
+    ]);
   });
 
   it("counts between two looks what happened there, and all of it since the beginning", async () => {
@@ -153,7 +164,7 @@ describe("a recorded pool", () => {
 });
 
 describe("a lane with several pools on one Keeper", () => {
-  it("counts them all, and shows the last and its Keeper once", async () => {
+  it("counts them together, shows each by its name, and their Keeper once", async () => {
     const { pool, keeper, lane, simulator, clock } = await recorded();
     await pool.send(put());
     simulator.fault("credentials-revoked");
@@ -161,16 +172,63 @@ describe("a lane with several pools on one Keeper", () => {
     lane.take();
 
     const common = { region: "us-east-1", endpoint: simulator.s3Url, forcePathStyle: true, keeper, clock };
-    const second = createS3Pool({ ...common, size: 2 });
-    onTestFinished(() => second.close());
+    const [second, third] = [createS3Pool({ ...common, size: 2 }), createS3Pool({ ...common, size: 2 })];
+    onTestFinished(async () => {
+      await Promise.all([second.close(), third.close()]);
+    });
     lane.observe(second, "second");
+    lane.observe(third);
     await second.send(put());
 
     const { lane: shown, sample } = lane.take();
     expect(sample).toMatchObject({ requests: 1, replays: 0 });
     expect(shown.totals).toMatchObject({ requests: 3, replays: 1 });
-    expect(shown.pool?.name).toBe("second");
+    expect(shown.pools.map(({ name, members }) => [name, members.length])).toEqual([
+      ["pool", 1],
+      ["second", 1],
+      ["pool-2", 0],
+    ]);
     expect(shown.keepers).toHaveLength(1);
+  });
+
+  it("says of which of them it tells", async () => {
+    const { pool, keeper, lane, simulator, clock } = await recorded();
+    const common = { region: "us-east-1", endpoint: simulator.s3Url, forcePathStyle: true, keeper, clock };
+    const uploads = createS3Pool({ ...common, size: 2 });
+    onTestFinished(() => uploads.close());
+    lane.observe(uploads, "uploads");
+    await Promise.all([pool.send(put()), uploads.send(put())]);
+    lane.take();
+
+    simulator.fault("credentials-revoked");
+    await uploads.send(put());
+    simulator.fault("imds-down");
+    simulator.fault("credentials-revoked");
+    await expect(uploads.send(put())).rejects.toThrow();
+
+    const told = lane.take().news;
+    const text = (kind: News["kind"]) => told.find((news) => news.kind === kind)?.text;
+    expect(text("replayed")).toMatch(/^S3 refused 1 request of uploads \(ExpiredToken, /);
+    expect(text("surfaced")).toMatch(/^1 request of uploads failed for the caller: /);
+  });
+
+  it("shows twenty of them, and of each as many clients as all together may have", async () => {
+    const { keeper, lane, clock } = await recorded();
+    const pools = Array.from({ length: 30 }, () => createS3Pool({ region: "us-east-1", size: 101, keeper, clock }));
+    onTestFinished(async () => {
+      await Promise.all(pools.map((pool) => pool.close()));
+    });
+    for (const pool of pools) lane.observe(pool);
+    const busy = deferred();
+    const leases = Array.from({ length: 101 }, () => pools[0]?.lease(() => busy.over));
+
+    const shown = lane.take().lane.pools;
+
+    busy.end();
+    await Promise.all(leases);
+    expect(pools[0]?.stats().members).toHaveLength(101);
+    expect(shown).toHaveLength(20);
+    expect(shown[1]?.members).toHaveLength(100);
   });
 });
 

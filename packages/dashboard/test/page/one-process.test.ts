@@ -82,6 +82,22 @@ describe.skipIf(NO_BROWSER)("the page of one process", () => {
     expect(await ground()).toBe(dark);
   });
 
+  it("shows several pools one by one, each by its name", async () => {
+    const { url } = await served({ ...SIMULATED, clients: 12, pools: ["uploads", "reports"] }, 3 * HOUR);
+    const { page } = await open(url);
+    const pools = page.getByRole("region", { name: /^Pool / });
+    await pools.first().waitFor();
+    expect(await pools.getByRole("heading").allInnerTexts()).toEqual(["Pool s3", "Pool uploads", "Pool reports"]);
+    const clients = page.getByRole("group", { name: "Clients of uploads; arrow keys move" }).getByRole("button");
+    expect(await clients.count()).toBe(12);
+    await clients.nth(3).hover();
+    const shown = (name: string) => page.getByRole("region", { name }).locator(".pool-member dd").first().innerText();
+    expect([await shown("Pool uploads"), await shown("Pool s3")]).toEqual(["3", "0"]);
+    expect(await barriers(page)).toEqual([]);
+    await page.setViewportSize({ width: 360, height: 740 });
+    expect(await overhang(page)).toBe(0);
+  });
+
   it("keeps the chosen range in its address", async () => {
     const { url } = await served(SIMULATED, 3 * HOUR);
     const { page } = await open(url);

@@ -40,6 +40,8 @@ export interface WorldOptions {
   /** Of the process's clock, for each tick. */
   readonly stepMs?: number;
   readonly clients?: number;
+  /** Names of further pools in each lane, beside `s3`. */
+  readonly pools?: readonly string[];
 }
 
 const none: Totals = {
@@ -173,7 +175,7 @@ export class World {
 
   #lane(lane: Lane): LiveLane {
     const { name, totals, held, generations, lastRefresh } = lane;
-    if (name === "stock") return { name, keepers: [], totals };
+    if (name === "stock") return { name, keepers: [], pools: [], totals };
     const left = Math.max(0, (held?.expiresAt ?? 0) - this.#now);
     const keeper: LiveKeeper = {
       name: "default",
@@ -184,12 +186,12 @@ export class World {
       ...(lastRefresh === undefined ? {} : { lastRefresh }),
       generations: generations.slice(-36),
     };
-    const pool = { name: "s3", queued: 0, members: lane.members };
+    const names = this.#options.subject === "agent" ? [] : ["s3", ...(this.#options.pools ?? [])];
     return {
       name,
       survivalMs: left,
       keepers: [keeper],
-      ...(this.#options.subject === "agent" ? {} : { pool }),
+      pools: names.map((name) => ({ name, queued: 0, members: lane.members })),
       imds: { sessionTokenExpiresAt: this.#now + 5.2 * HOUR },
       totals,
     };

@@ -33,6 +33,9 @@ type Counts = Omit<Totals, "imdsAnswers">;
 
 const COUNTED = ["requests", "failures", "replays", "surfaced", "refreshes", "refreshFailures"] as const;
 
+/** Pools may have thousands of members; nobody sees more in grids. They share them evenly. */
+const MOST_MEMBERS = 2000;
+
 /** A process has one or two; a leak of Keepers or pools must not become one of memory here. */
 const MOST_OBSERVED = 20;
 
@@ -40,6 +43,7 @@ export class LaneRecorder implements RequestNotes {
   readonly #name: string;
   readonly #clock: Clock;
   readonly #names = new Names();
+  readonly #poolNames = new Names();
   readonly #keepers = new Map<Keeper, KeeperRecord>();
   readonly #pools: PoolRecord[] = [];
   readonly #answers = new ImdsAnswers();
@@ -57,15 +61,18 @@ export class LaneRecorder implements RequestNotes {
   }
 
   /**
-   * Records a Keeper, a pool with its Keeper, or an IMDS client from now on. Of several pools all are counted and the last
-   * is shown. What comes after twenty Keepers or pools is not recorded.
+   * Records a Keeper, a pool with its Keeper, or an IMDS client from now on. Several pools are counted together and shown one by
+   * one. What comes after twenty Keepers or pools is not recorded.
+   *
+   * @param name tells several apart. Default: `pool`, `pool-2`, … and `default`, `default-2`, … for Keepers.
    */
   observe(target: Observable, name?: string): void {
     if (isKeeper(target)) this.#observeKeeper(target, name);
     else if (isImdsClient(target)) this.#stops.push(target.on("request", (request) => this.#noteImds(request)));
     else {
       if (this.#pools.length >= MOST_OBSERVED) return;
-      this.#pools.push(new PoolRecord(target, name ?? "pool", { clock: this.#clock, requests: this }));
+      const own = this.#poolNames.claim(name ?? "pool");
+      this.#pools.push(new PoolRecord(target, own, { clock: this.#clock, requests: this }));
       this.#observeKeeper(target.keeper, name);
     }
   }
@@ -105,12 +112,14 @@ export class LaneRecorder implements RequestNotes {
       name: this.#name,
       survivalMs,
       keepers: [...this.#keepers.values()].map((keeper) => keeper.get()),
-      pool: this.#pools.at(-1)?.get(),
+      pools: this.#pools.map((pool) => pool.get(Math.floor(MOST_MEMBERS / this.#pools.length))),
       imds: this.#hasImds ? defined({ sessionTokenExpiresAt: this.#sessionTokenExpiresAt }) : undefined,
       totals: { ...counts, imdsAnswers: this.#answers.total },
     });
     const keeperNews = [...this.#keepers.values()].flatMap((keeper) => keeper.takeNews(now));
-    const news = [...keeperNews, ...this.#pools.flatMap((pool) => pool.takeNews(now))].sort((a, b) => a.at - b.at);
+    const isOne = this.#pools.length > 1;
+    const poolNews = this.#pools.flatMap((pool) => pool.takeNews(now, isOne));
+    const news = [...keeperNews, ...poolNews].sort((a, b) => a.at - b.at);
     return { lane, sample, news };
   }
 

@@ -9,9 +9,6 @@ import type { News } from "./keeper-news.js";
 import type { LiveMember, LivePool } from "./state.js";
 import { counted, defined, harmless, reasonOf, spoken } from "./words.js";
 
-/** A pool may have thousands of members; nobody sees more in a grid. */
-const MOST_MEMBERS = 1000;
-
 const LONGEST_STORY = 60;
 
 /** How long requests took and how they ended. */
@@ -57,25 +54,30 @@ export class PoolRecord {
     ];
   }
 
-  get(): LivePool {
+  /** @param most members, of those that there are. */
+  get(most: number): LivePool {
     const { queued, members } = this.#pool.stats();
-    return { name: this.#name, queued, members: members.slice(0, MOST_MEMBERS).map((member) => this.#shown(member)) };
+    return { name: this.#name, queued, members: members.slice(0, most).map((member) => this.#shown(member)) };
   }
 
-  /** What there is to tell since the last call. */
-  takeNews(now: number): News[] {
+  /**
+   * What there is to tell since the last call.
+   * @param isOne of several, so that a sentence has to say which.
+   */
+  takeNews(now: number, isOne: boolean): News[] {
+    const of = isOne ? ` of ${this.#name}` : "";
     return [
       ...this.#replayed.due(now).map((due): News => {
         const { service, reason, accessKeyId } = due.detail;
         const requests = counted(due.times, due.isAgain ? "more request" : "request");
         const were = due.times === 1 ? "was" : "were";
-        const text = `${service} refused ${requests} (${harmless(reason)}, signed with ${accessKeyId}), which ${were} sent once more; callers see nothing of it.`;
+        const text = `${service} refused ${requests}${of} (${harmless(reason)}, signed with ${accessKeyId}), which ${were} sent once more; callers see nothing of it.`;
         return { at: due.since, kind: "replayed", severity: "note", text };
       }),
       ...this.#surfaced.due(now).map((due): News => {
         const { service, reason, accessKeyId, story } = due.detail;
         const requests = counted(due.times, due.isAgain ? "more request" : "request");
-        const text = `${requests} failed for the caller: ${service} said ${harmless(reason)} to ${accessKeyId}, and there were no others in time.`;
+        const text = `${requests}${of} failed for the caller: ${service} said ${harmless(reason)} to ${accessKeyId}, and there were no others in time.`;
         return { at: due.since, kind: "surfaced", severity: "error", text, story };
       }),
       ...this.#ejected.due(now).map((due): News => {

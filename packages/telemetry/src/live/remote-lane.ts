@@ -11,7 +11,12 @@ export class RemoteLane {
 
   constructor(name: string) {
     const none = { requests: 0, failures: 0, replays: 0, surfaced: 0, refreshes: 0, refreshFailures: 0 };
-    this.#lane = { name, keepers: [], totals: { ...none, rotations: 0, rejections: 0, ejections: 0, imdsAnswers: {} } };
+    this.#lane = {
+      name,
+      keepers: [],
+      pools: [],
+      totals: { ...none, rotations: 0, rejections: 0, ejections: 0, imdsAnswers: {} },
+    };
   }
 
   receive(report: LaneReport): void {

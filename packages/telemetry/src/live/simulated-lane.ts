@@ -129,6 +129,7 @@ export class SimulatedLane {
       name: this.#options.name,
       survivalMs,
       keepers: [this.#keeper(survivalMs)],
+      pools: [],
       imds: {},
       totals: { ...totals, replays: 0, surfaced: refused, ejections: 0, imdsAnswers: this.#answers.total },
     });

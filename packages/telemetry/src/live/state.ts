@@ -51,7 +51,8 @@ export interface LiveLane {
    */
   readonly survivalMs?: number;
   readonly keepers: readonly LiveKeeper[];
-  readonly pool?: LivePool;
+  /** In the order in which they were observed; empty where there is none. */
+  readonly pools: readonly LivePool[];
   readonly imds?: LiveImds;
   readonly totals: Totals;
 }
@@ -87,6 +88,7 @@ export interface LiveImds {
 }
 
 export interface LivePool {
+  /** Of its own within its lane. */
   readonly name: string;
   readonly queued: number;
   readonly members: readonly LiveMember[];

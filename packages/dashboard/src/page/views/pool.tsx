@@ -17,10 +17,12 @@ type Shading = "load" | "age";
 
 export interface PoolProps {
   readonly pool: LivePool;
+  /** Of several. */
+  readonly isOne: boolean;
   readonly now: number;
 }
 
-export function PoolGrid({ pool, now }: PoolProps) {
+export function PoolGrid({ pool, isOne, now }: PoolProps) {
   const [shading, setShading] = useState<Shading>("load");
   const [chosen, setChosen] = useState(0);
   const grid = useRef<HTMLDivElement>(null);
@@ -37,7 +39,7 @@ export function PoolGrid({ pool, now }: PoolProps) {
   return (
     <section class="pool card" aria-label={`Pool ${pool.name}`}>
       <header>
-        <h2>Pool</h2>
+        <h2>{isOne ? `Pool ${pool.name}` : "Pool"}</h2>
         <p class="aside">{summaryOf(pool)}</p>
         <Choice
           label="Shade by"
@@ -54,7 +56,7 @@ export function PoolGrid({ pool, now }: PoolProps) {
         <div
           class="cells"
           role="group"
-          aria-label="Clients; arrow keys move"
+          aria-label={isOne ? `Clients of ${pool.name}; arrow keys move` : "Clients; arrow keys move"}
           style={{ "--columns": Math.max(LEAST_COLUMNS, Math.ceil(Math.sqrt(members.length))) }}
           ref={grid}
           onKeyDown={move}

@@ -43,7 +43,7 @@ export function ProcessPage({ observed, status, isOld }: ProcessPageProps) {
   const range = chosen ?? rangeFor(observed.elapsedMs);
   const drawn = histories.map((history) => drawnOf(history, now, range));
   const tops = hasLanes ? topsOf(drawn) : undefined;
-  const pools = lanes.flatMap(({ pool }) => pool ?? []);
+  const pools = lanes.flatMap(({ name: lane, pools }) => pools.map((pool) => ({ lane, pool })));
   const isSimulated = process.subject === "simulate" || process.subject === "demo";
   return (
     <>
@@ -68,8 +68,8 @@ export function ProcessPage({ observed, status, isOld }: ProcessPageProps) {
           })}
         </div>
         <div class="below">
-          {pools.map((pool) => (
-            <PoolGrid key={pool.name} pool={pool} now={now} />
+          {pools.map(({ lane, pool }) => (
+            <PoolGrid key={`${lane} ${pool.name}`} pool={pool} isOne={pools.length > 1} now={now} />
           ))}
           {events}
         </div>
