@@ -79,7 +79,7 @@ async function memory(simulator, imds, s3) {
   const steps = 5;
   const figures = [];
   for (let step = 0; step <= steps; step++) {
-    simulator.send("figures");
+    simulator.send("memory");
     figures.push(await answerOf(simulator));
     if (step === steps) break;
     await asked({ ...imds, count: requests / 2 / steps });
@@ -145,7 +145,7 @@ function pinned(core, file, args = [], execArgv = []) {
 /** With the time that it took of the CPU: what is left when other processes take some of its core. */
 async function costing(child, what) {
   const cpu = async () => {
-    child.send("figures");
+    child.send("cpu");
     return (await answerOf(child)).cpuMs;
   };
   const before = await cpu();

@@ -32,6 +32,11 @@ export interface JournalEntry {
   readonly faults?: readonly string[];
 }
 
+/** What a service tells of a request. */
+export type Recorded = Omit<JournalEntry, "number" | "generation"> & { readonly generation?: number | undefined };
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
 /** What is known of a request before its service sees it. */
 type Note = Pick<JournalEntry, "at" | "faults">;
 
@@ -87,10 +92,20 @@ export class Journal implements EventSource<JournalEvents> {
     this.#entries = new Ring({ most, mostBytes, bytesOf });
   }
 
-  record(entry: Omit<JournalEntry, "number">): void {
+  /** @param at when the request arrived, if the clock of its service is wrong. */
+  record(entry: Recorded, at = entry.at): void {
     this.#number += 1;
+    const { service, client, operation, method, status, decision, requestId, generation, faults } = entry;
     const path = withoutSecrets(entry);
-    const numbered = Object.freeze({ number: this.#number, ...entry, path, ...this.#notes.getStore() });
+    // One by one: there are many, and what is spread takes more time and memory.
+    const number = this.#number;
+    const numbered: Mutable<JournalEntry> = { number, at, service, client, operation, method, path, status, decision };
+    if (requestId !== undefined) numbered.requestId = requestId;
+    if (generation !== undefined) numbered.generation = generation;
+    if (faults !== undefined) numbered.faults = faults;
+    const note = this.#notes.getStore();
+    if (note !== undefined) Object.assign(numbered, note);
+    Object.freeze(numbered);
     this.#entries.add(numbered);
     this.#count(entry);
     this.#events.emit("entry", numbered);

@@ -86,7 +86,7 @@ export class PlayedServices {
       clock: this.#s3Clock,
       ledger,
       // However wrong S3's clock is, the journal's is right.
-      journal: { record: (entry) => journal.record({ ...entry, at: entry.at - this.#s3Clock.offMs }) },
+      journal: { record: (entry) => journal.record(entry, entry.at - this.#s3Clock.offMs) },
       region,
       seed,
       createBuckets,

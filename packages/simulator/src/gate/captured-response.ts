@@ -3,7 +3,7 @@
  * answer. Only used for requests that a fault strikes, so that services need not know of faults.
  */
 
-import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from "node:http";
+import { type IncomingMessage, type OutgoingHttpHeader, type OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { Answer } from "./answer.js";
 
 export class CapturedResponse extends ServerResponse {
@@ -21,8 +21,11 @@ export class CapturedResponse extends ServerResponse {
 
   override writeHead(statusCode: number, reason?: unknown, headers?: unknown): this {
     this.statusCode = statusCode;
-    const given = (typeof reason === "string" ? headers : reason) as OutgoingHttpHeaders | undefined;
-    for (const [name, value] of Object.entries(given ?? {})) {
+    const given = (typeof reason === "string" ? headers : reason) as
+      | OutgoingHttpHeaders
+      | readonly string[]
+      | undefined;
+    for (const [name, value] of pairsOf(given ?? {})) {
       if (value !== undefined) this.setHeader(name, value);
     }
     return this;
@@ -72,4 +75,12 @@ export class CapturedResponse extends ServerResponse {
         : Buffer.from(chunk as Uint8Array),
     );
   }
+}
+
+/** Headers come as an object, or as a list of names and values in turns. */
+function pairsOf(
+  given: OutgoingHttpHeaders | readonly string[],
+): [name: string, value: OutgoingHttpHeader | undefined][] {
+  if (!Array.isArray(given)) return Object.entries(given);
+  return Array.from({ length: given.length / 2 }, (_, pair) => [given[2 * pair], given[2 * pair + 1]]);
 }

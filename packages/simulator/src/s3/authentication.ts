@@ -57,9 +57,9 @@ export class Authentication {
    */
   claimOf({ headers }: IncomingMessage, query: URLSearchParams): Claim {
     if (!isPresigned(query)) {
-      const claim = parseAuthorization(headers.authorization);
-      this.#assertRegion(claim.region, "AuthorizationHeaderMalformed", "The authorization header is malformed");
-      return { ...claim, presigned: undefined };
+      const { accessKeyId, date, region, signedHeaders, signature } = parseAuthorization(headers.authorization);
+      this.#assertRegion(region, "AuthorizationHeaderMalformed", "The authorization header is malformed");
+      return { accessKeyId, date, region, signedHeaders, signature, presigned: undefined };
     }
     if (headers.authorization !== undefined) {
       throw new S3Error("InvalidArgument", {
@@ -243,10 +243,9 @@ export function single(headers: IncomingHttpHeaders, name: string): string | und
 
 /** Epoch milliseconds of `20261123T120000Z`; NaN for anything else. */
 function instantOf(timestamp: string): number {
-  const parts = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z$/.exec(timestamp);
-  if (parts === null) return Number.NaN;
-  const [, year, month, day, hour, minute, second] = parts.map(Number);
-  return Date.UTC(year ?? 0, (month ?? 1) - 1, day, hour, minute, second);
+  if (!/^\d{8}T\d{6}Z$/.test(timestamp)) return Number.NaN;
+  const digits = (from: number, to: number) => Number(timestamp.slice(from, to));
+  return Date.UTC(digits(0, 4), digits(4, 6) - 1, digits(6, 8), digits(9, 11), digits(11, 13), digits(13, 15));
 }
 
 /** The `Date` header in the form of `x-amz-date`, for whom it stands in. */

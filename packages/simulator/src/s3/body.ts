@@ -6,9 +6,9 @@
  * `Expect: 100-continue` has not sent it yet.
  */
 
-import { createHash, type Hash } from "node:crypto";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { type Authenticated, single } from "./authentication.js";
+import { BodyHash } from "./body-hash.js";
 import {
   announcedAlgorithm,
   type Checksum,
@@ -93,7 +93,7 @@ export class RequestBody {
     const { algorithm: stated } = this.#announced();
     const digest = newDigest(wanted);
     const other = stated === undefined || stated === wanted ? undefined : newDigest(stated);
-    const md5 = createHash("md5");
+    const md5 = new BodyHash("md5");
     let size = 0;
     try {
       const checksum = await this.#read(stated && (other ?? digest), md5, (chunk) => {
@@ -105,7 +105,7 @@ export class RequestBody {
       });
       return {
         piece: await stage.finish(),
-        etag: `"${checksum.md5.toString("hex")}"`,
+        etag: `"${checksum.md5}"`,
         stated: checksum.stated,
         checksum: { algorithm: wanted, value: checksumValue(digest, checksum.stated, wanted), type: "FULL_OBJECT" },
       };
@@ -125,7 +125,7 @@ export class RequestBody {
     let size = 0;
     const { algorithm } = isOfObject ? { algorithm: undefined } : this.#announced();
     const digest = algorithm && newDigest(algorithm);
-    await this.#read(digest, createHash("md5"), (chunk) => {
+    await this.#read(digest, new BodyHash("md5"), (chunk) => {
       size += chunk.length;
       if (size > LONGEST_DOCUMENT_BYTES) {
         throw new S3Error("MaxMessageLengthExceeded", { MaxMessageLengthBytes: String(LONGEST_DOCUMENT_BYTES) });
@@ -165,9 +165,9 @@ export class RequestBody {
 
   async #read(
     digest: Digest | undefined,
-    md5: Hash,
+    md5: BodyHash,
     take: (chunk: Buffer) => Promise<void> | undefined,
-  ): Promise<{ readonly md5: Buffer; readonly stated: Checksum | undefined }> {
+  ): Promise<{ readonly md5: string; readonly stated: Checksum | undefined }> {
     const { payloadHash } = this.#authenticated;
     const contentMd5 = single(this.#headers, "content-md5");
     if (contentMd5 !== undefined && !isBase64(contentMd5, 16))
@@ -181,13 +181,7 @@ export class RequestBody {
     if (payloadHash.startsWith("STREAMING-")) headers = { ...headers, ...(await this.#readChunked(takeAndHash)) };
     else await this.#readPlain(takeAndHash);
     const computed = md5.digest();
-    if (contentMd5 !== undefined && computed.toString("base64") !== contentMd5) {
-      throw new S3Error("BadDigest", {
-        message: "The Content-MD5 you specified did not match what we received.",
-        ExpectedDigest: contentMd5,
-        CalculatedDigest: computed.toString("base64"),
-      });
-    }
+    if (contentMd5 !== undefined) assertMd5(contentMd5, Buffer.from(computed, "hex").toString("base64"));
     const stated = digest && statedChecksum(headers);
     if (stated === undefined || stated.value === digest?.digest().toString("base64")) return { md5: computed, stated };
     throw new S3Error("BadDigest", {
@@ -200,12 +194,12 @@ export class RequestBody {
     const isSigned = payloadHash !== "UNSIGNED-PAYLOAD";
     let computed = EMPTY_HASH;
     if (hasBody(this.#headers)) {
-      const hash = isSigned ? createHash("sha256") : undefined;
+      const hash = isSigned ? new BodyHash("sha256") : undefined;
       await receive(this.#incoming, (chunk) => {
         hash?.update(chunk);
         return take(chunk);
       });
-      computed = hash?.digest("hex") ?? "";
+      computed = hash?.digest() ?? "";
     }
     if (!isSigned || isSameSignature(computed, payloadHash)) return;
     throw new S3Error("XAmzContentSHA256Mismatch", {
@@ -227,6 +221,15 @@ export class RequestBody {
     if (size !== expected) throw new S3Error("IncompleteBody");
     return trailers;
   }
+}
+
+function assertMd5(expected: string, computed: string): void {
+  if (computed === expected) return;
+  throw new S3Error("BadDigest", {
+    message: "The Content-MD5 you specified did not match what we received.",
+    ExpectedDigest: expected,
+    CalculatedDigest: computed,
+  });
 }
 
 /** The digest was asked for its value already where it is the one that was sent along. */

@@ -110,6 +110,10 @@ export function checksumAlgorithm(name: string | undefined): ChecksumAlgorithm |
   });
 }
 
+const HEADER_OF = Object.fromEntries(HEADERS.map(({ algorithm, header }) => [algorithm, header])) as Readonly<
+  Record<ChecksumAlgorithm, string>
+>;
+
 /** `x-amz-checksum-crc32` */
 function checksumHeader(algorithm: ChecksumAlgorithm): string {
   return `x-amz-checksum-${algorithm.toLowerCase()}`;
@@ -117,7 +121,7 @@ function checksumHeader(algorithm: ChecksumAlgorithm): string {
 
 export function checksumHeaders(checksum: Checksum | undefined): Record<string, string> {
   if (checksum === undefined) return {};
-  return { [checksumHeader(checksum.algorithm)]: checksum.value, "x-amz-checksum-type": checksum.type };
+  return { [HEADER_OF[checksum.algorithm]]: checksum.value, "x-amz-checksum-type": checksum.type };
 }
 
 /** The same in the body of an answer. */

@@ -38,7 +38,14 @@ export class MemoryStage implements Stage {
   }
 
   finish(): Piece {
-    return new MemoryPiece(this.#size <= ONE_BUFFER_BYTES ? [Buffer.concat(this.#chunks)] : this.#chunks, this.#size);
+    const isOne = this.#size <= ONE_BUFFER_BYTES && !this.#isAlone();
+    return new MemoryPiece(isOne ? [Buffer.concat(this.#chunks)] : this.#chunks, this.#size);
+  }
+
+  /** One chunk with its memory to itself, as Node.js gives bodies: it can stay where it is. */
+  #isAlone(): boolean {
+    const [only, second] = this.#chunks;
+    return second === undefined && only !== undefined && only.length === only.buffer.byteLength;
   }
 
   discard(): void {

@@ -12,6 +12,7 @@ import { checksumHeaders, DEFAULT_ALGORITHM, isBase64, newDigest, statedChecksum
 import { Content, type Stage } from "./content.js";
 import { describedBy } from "./description.js";
 import { S3Error } from "./errors.js";
+import { HmacKey } from "./hmac-key.js";
 import { type FormFile, MultipartForm } from "./multipart-form.js";
 import { encryption } from "./objects.js";
 import { type FormPolicy, policyOf } from "./policy.js";
@@ -156,7 +157,7 @@ function judged(
   const authenticated = {
     payloadHash: "UNSIGNED-PAYLOAD",
     seedSignature: "",
-    context: { key: Buffer.alloc(0), timestamp: "", scope: "" },
+    context: { key: new HmacKey(Buffer.alloc(0)), timestamp: "", scope: "" },
   };
   const request = new S3Request(target, headers, new RequestBody(incoming, headers, authenticated, () => {}));
   describedBy(request);

@@ -89,12 +89,16 @@ const SUB_RESOURCES =
 
 /** The name of the operation, as AWS calls it; `Unknown` when there is none. */
 export function operationOf({ method, bucket, key, query }: Target, isCopy: boolean): string {
-  const subResource = [...query.keys()].find((name) => SUB_RESOURCES.test(name) && !isCurrentVersion(name, query));
+  const subResource = query.size === 0 ? undefined : subResourceIn(query);
   if (bucket === undefined) return method === "GET" && subResource === undefined ? "ListBuckets" : "Unknown";
   if (subResource !== undefined) {
     return (key === undefined ? settingOfBucket(method, subResource) : ofSubResource(method, subResource)) ?? "Unknown";
   }
   return (key === undefined ? ofBucket(method, query) : ofObject(method, query, isCopy)) ?? "Unknown";
+}
+
+function subResourceIn(query: URLSearchParams): string | undefined {
+  return [...query.keys()].find((name) => SUB_RESOURCES.test(name) && !isCurrentVersion(name, query));
 }
 
 /** Without versioning the only version is called null. */

@@ -67,11 +67,15 @@ export class S3Service {
   readonly #world: World;
   /** Requests that are not answered yet. Each is recorded in the end, and goes then: holding them weakly would cost more. */
   readonly #open = new Map<Duplex, Progress>();
+  /** Sixteen characters like S3's begin with these four. */
+  readonly #idPrefix: string;
+  readonly #dates = new HttpDates();
   #count = 0;
 
   constructor(options: S3ServiceOptions) {
     const { clock, region, createBuckets } = options;
     this.#options = options;
+    this.#idPrefix = options.seed.toString(36).slice(-4).padStart(4, "0").toUpperCase();
     this.#authentication = new Authentication(options);
     this.#store = new Store(options.folder);
     const newId = () => `upload-${this.#newId()}`;
@@ -194,16 +198,15 @@ export class S3Service {
     outgoing.sendDate = false;
     // A body that was never asked for may come all the same: this connection cannot be used again.
     if (!continued || isUnread) outgoing.setHeader("connection", "close");
-    const all: Record<string, string | number> = {
-      "x-amz-id-2": hostId(requestId),
-      "x-amz-request-id": requestId,
-      date: new Date(this.#options.clock.now()).toUTCString(),
-      server: "AmazonS3",
-      ...(typeof body === "string" && body !== "" ? { "content-type": "application/xml" } : {}),
-      ...headers,
-    };
     const size = typeof body === "string" ? Buffer.byteLength(body) : body.to - body.from;
-    if (status !== 204 && status !== 304) all["content-length"] = size;
+    const date = this.#dates.of(this.#options.clock.now());
+    // In the form of a list, of which no object has to be made with names that differ from answer to answer.
+    const all = ["x-amz-id-2", hostId(requestId), "x-amz-request-id", requestId, "date", date, "server", "AmazonS3"];
+    if (typeof body === "string" && body !== "" && headers["content-type"] === undefined) {
+      all.push("content-type", "application/xml");
+    }
+    for (const name in headers) all.push(name, headers[name] as string);
+    if (status !== 204 && status !== 304) all.push("content-length", String(size));
     outgoing.writeHead(status, all);
     // The answer to a HEAD has the headers of a body, and none.
     const isTold = incoming.method !== "HEAD" && size > 0;
@@ -218,25 +221,31 @@ export class S3Service {
   #record(client: string, incoming: IncomingMessage, progress: Progress, status: number, decision: string): void {
     const { at, operation, requestId, generation } = progress;
     this.#open.delete(incoming.socket);
-    this.#options.journal.record({
-      at,
-      service: "s3",
-      client,
-      operation,
-      method: incoming.method ?? "",
-      path: incoming.url ?? "",
-      status,
-      decision,
-      requestId,
-      ...(generation === undefined ? {} : { generation }),
-    });
+    const { method = "", url: path = "" } = incoming;
+    const service = "s3";
+    const entry = { at, service, client, operation, method, path, status, decision, requestId, generation } as const;
+    this.#options.journal.record(entry);
   }
 
   /** Sixteen characters like S3's, and repeatable. */
   #newId(): string {
     this.#count += 1;
-    const seed = this.#options.seed.toString(36).slice(-4).padStart(4, "0");
-    return `${seed}${this.#count.toString(36).padStart(12, "0")}`.toUpperCase();
+    return `${this.#idPrefix}${this.#count.toString(36).toUpperCase().padStart(12, "0")}`;
+  }
+}
+
+/** Instants as HTTP writes them: in whole seconds, in each of which there are many answers. */
+class HttpDates {
+  #second = Number.NaN;
+  #text = "";
+
+  of(instant: number): string {
+    const second = Math.floor(instant / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#text = new Date(second * 1000).toUTCString();
+    }
+    return this.#text;
   }
 }
 

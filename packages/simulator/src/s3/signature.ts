@@ -9,6 +9,7 @@
 import { createHmac, hash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { S3Error } from "./errors.js";
+import { HmacKey } from "./hmac-key.js";
 
 export interface Authorization {
   readonly accessKeyId: string;
@@ -58,7 +59,7 @@ export interface SignedRequest {
 }
 
 export interface SigningContext {
-  readonly key: Buffer;
+  readonly key: HmacKey;
   readonly timestamp: string;
   /** `20261123/us-east-1/s3/aws4_request` */
   readonly scope: string;
@@ -83,15 +84,15 @@ export function signatureOf(canonical: string, context: SigningContext): string 
 }
 
 /** Signs the policy of a form, which is the whole of what is signed. */
-export function policySignature(policy: string, key: Buffer): string {
-  return createHmac("sha256", key).update(policy).digest("hex");
+export function policySignature(policy: string, key: HmacKey): string {
+  return key.sign(policy);
 }
 
 /** Signs the last lines of any SigV4 string-to-sign: of a request, a chunk, a trailer. */
 export function sign(algorithm: string, { key, timestamp, scope }: SigningContext, ...lines: string[]): string {
-  return createHmac("sha256", key)
-    .update([algorithm, timestamp, scope, ...lines].join("\n"))
-    .digest("hex");
+  let text = `${algorithm}\n${timestamp}\n${scope}`;
+  for (const line of lines) text += `\n${line}`;
+  return key.sign(text);
 }
 
 export function sha256Hex(content: string | Uint8Array): string {
@@ -105,14 +106,14 @@ export function isSameSignature(a: string, b: string): boolean {
 
 /** Deriving a key takes four hashes, and it stays the same for a day. */
 export class SigningKeys {
-  readonly #keys = new Map<string, Buffer>();
+  readonly #keys = new Map<string, HmacKey>();
 
-  get(accessKeyId: string, secretAccessKey: string, date: string, region: string): Buffer {
+  get(accessKeyId: string, secretAccessKey: string, date: string, region: string): HmacKey {
     const name = `${accessKeyId}/${date}/${region}`;
     const known = this.#keys.get(name);
     if (known !== undefined) return known;
     const step = (key: string | Buffer, text: string) => createHmac("sha256", key).update(text).digest();
-    const key = step(step(step(step(`AWS4${secretAccessKey}`, date), region), "s3"), "aws4_request");
+    const key = new HmacKey(step(step(step(step(`AWS4${secretAccessKey}`, date), region), "s3"), "aws4_request"));
     if (this.#keys.size >= 1000) this.#keys.clear();
     this.#keys.set(name, key);
     return key;

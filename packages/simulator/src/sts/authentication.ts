@@ -9,6 +9,7 @@
 import { createHmac } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import type { IssuedCredential, Ledger } from "../ledger.js";
+import { HmacKey } from "../s3/hmac-key.js";
 import { canonicalRequest, isSameSignature, sha256Hex, signatureOf } from "../s3/signature.js";
 import { StsError } from "./errors.js";
 
@@ -138,7 +139,7 @@ export function authenticate(
     timestamp,
     payloadHash: sha256Hex(request.body),
   };
-  const key = signingKey(credential.secretAccessKey, date, region, service);
+  const key = new HmacKey(signingKey(credential.secretAccessKey, date, region, service));
   const scope = `${date}/${region}/${service}/aws4_request`;
   const expected = signatureOf(canonicalRequest(signed, claim.signedHeaders), { key, timestamp, scope });
   if (!isSameSignature(expected, claim.signature)) throw new StsError("SignatureDoesNotMatch", undefined, accessKeyId);
