@@ -50,9 +50,15 @@ export class AdminEndpoint {
   }
 
   #answerReadiness(exchange: Exchange): void {
-    const { ready, readySeconds, credentials } = this.#options.status();
+    const { ready, readySeconds, credentials, troubles } = this.#options.status();
     const [own] = credentials;
-    const body = { ready, readySeconds, secondsLeft: own?.secondsLeft ?? 0, sourceFailingSince: own?.failingSince };
+    const body = {
+      ready,
+      readySeconds,
+      secondsLeft: own?.secondsLeft ?? 0,
+      sourceFailingSince: own?.failingSince,
+      troubles: troubles.map(({ about }) => about),
+    };
     exchange.answer(ready ? 200 : 503, JSON_TYPE, `${JSON.stringify(body)}\n`);
   }
 

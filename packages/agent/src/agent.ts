@@ -6,7 +6,7 @@
 import { chmod, chown, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describeError, EvertokenError, InvalidInputError } from "@evertoken/core";
-import { type CredentialSource, createKeeper, fromDefaultChain, type Keeper } from "@evertoken/credentials";
+import { type CredentialSource, createKeeper, fromDefaultChain } from "@evertoken/credentials";
 import { createImdsClient } from "@evertoken/imds";
 import { observe } from "@evertoken/telemetry";
 import { type ExportedMetrics, exportMetrics } from "@evertoken/telemetry/export";
@@ -35,8 +35,10 @@ import type { Owner } from "./private-file.js";
 import { become, resolveUser } from "./privileges.js";
 import { RateLimit } from "./rate-limit.js";
 import { SessionTokens } from "./session-tokens.js";
+import { tellOfSource } from "./source-log.js";
 import { machineId, StateFile } from "./state-file.js";
 import { type AgentStatus, heldStatus } from "./status.js";
+import { Troubles } from "./troubles.js";
 import { removeOldSocket } from "./unix-socket.js";
 import { Usage } from "./usage.js";
 import { WarmSource } from "./warm-source.js";
@@ -82,8 +84,10 @@ const OWN = "default";
 /** The mode of token files with which the clients of the agent's group may ask. */
 const GROUP_MAY_READ = 0o640;
 
-/** Retries of the source belong to the Keeper; the log need not have each. */
-const TOLD_AGAIN_MS = 10 * 60_000;
+/** What the agent can have trouble with, as status and health call it. */
+const LOG = "the log";
+const TOKENS = "authorization tokens";
+const AGENT_FILE = "agent.json";
 
 /**
  * @example
@@ -107,6 +111,7 @@ export async function startAgent(options: AgentOptions = {}, sockets: HandedSock
 
 class HostAgent implements Agent {
   readonly #log: AgentLog;
+  readonly #troubles: Troubles;
   readonly #usage = new Usage();
   readonly #callers = new Callers();
   readonly #startedAt: number;
@@ -124,7 +129,12 @@ class HostAgent implements Agent {
     this.#settings = settings;
     this.#metrics = metrics;
     this.#startedAt = clock.now();
-    this.#log = new AgentLog({ clock, level, destination });
+    const onOutput = (error?: Error) => {
+      if (error === undefined) this.#troubles.over(LOG);
+      else this.#troubles.note(LOG, "the log could not be written: lines wait, and are lost beyond 16 MiB", error);
+    };
+    this.#log = new AgentLog({ clock, level, destination, onOutput });
+    this.#troubles = new Troubles(clock, this.#log);
     if (settings.page !== undefined) this.#watched = new Watched(settings.page, clock);
   }
 
@@ -157,7 +167,13 @@ class HostAgent implements Agent {
     // With the ports ours, the files are: one started by mistake beside another must not lock that one's clients out.
     await keeping(directory, () => Promise.all(this.#roles.map(({ authorization }) => authorization.publish())));
     if (owner !== undefined) become(owner);
-    await keeping(directory, () => writeAgentFile(directory, this.#file(), owner));
+    await writeAgentFile(directory, this.#file(), owner).catch((error) =>
+      this.#troubles.note(
+        AGENT_FILE,
+        `${AGENT_FILE} cannot be written: who looks for the agent finds where it was before`,
+        error,
+      ),
+    );
     const { accessKeyId, secondsLeft } = this.status().credentials[0] ?? {};
     this.#log.info("the agent answers", { ...this.#file(), accessKeyId, secondsLeft });
   }
@@ -180,11 +196,18 @@ class HostAgent implements Agent {
       answers: this.#usage.answers,
       clients: this.#usage.clients(),
       refused: this.#usage.refused(),
+      troubles: this.#troubles.current,
     };
   }
 
   async rotateTokens(): Promise<void> {
-    for (const { authorization } of this.#roles) await authorization.rotate();
+    try {
+      for (const { authorization } of this.#roles) await authorization.rotate();
+    } catch (error) {
+      this.#troubles.note(TOKENS, `new ${TOKENS} cannot be written`, error);
+      return;
+    }
+    this.#troubles.over(TOKENS);
     this.#log.info("new authorization tokens; those before are good for ten more minutes");
   }
 
@@ -253,7 +276,7 @@ class HostAgent implements Agent {
     const { file = "", keyFile = "" } = state ?? {};
     const key = await stateKey(keyFile);
     const stateFile = new StateFile({ path: file, key, machine: await machineId(), owner });
-    return new WarmSource({ source, state: stateFile, clock, log: this.#log });
+    return new WarmSource({ source, state: stateFile, clock, log: this.#log, troubles: this.#troubles });
   }
 
   async #serve(name: string, path: string, source: CredentialSource, owner: Owner | undefined) {
@@ -261,7 +284,7 @@ class HostAgent implements Agent {
     const keeper = createKeeper({ source, clock, random });
     this.#closers.push(() => keeper.close());
     this.#closers.push(this.#observe(keeper, name));
-    this.#tell(name, keeper);
+    this.#closers.push(tellOfSource(name, keeper, this.#log));
     const issuer = new Issuer({ name, keeper, clock, random });
     this.#closers.push(() => issuer.close());
     const file = join(directory, name === OWN ? "authorization-token" : `authorization-token.${name}`);
@@ -275,26 +298,6 @@ class HostAgent implements Agent {
     this.#watched?.lane.observe(target, name);
     // The names of roles may be longer than those of what is observed.
     return observe(target, { meterProvider: this.#metrics.meterProvider, name: name.slice(0, 40) });
-  }
-
-  /** Rotations, and the beginning and end of an outage. */
-  #tell(role: string, keeper: Keeper): void {
-    let toldAt: number | undefined;
-    keeper.on("rotated", ({ generation, accessKeyId, expiresAt }) => {
-      const expires = Number.isFinite(expiresAt) ? new Date(expiresAt).toISOString() : "never";
-      this.#log.info("new credentials", { role, generation, accessKeyId, expires });
-    });
-    keeper.on("refresh", ({ outcome, at, error }) => {
-      const { source, remainingMs } = keeper.status();
-      const secondsLeft = remainingMs === undefined ? undefined : Math.floor(remainingMs / 1000);
-      if (outcome !== "failed") {
-        if (toldAt !== undefined) this.#log.info("the source answers again", { role, source });
-        toldAt = undefined;
-      } else if (toldAt === undefined || at - toldAt >= TOLD_AGAIN_MS) {
-        toldAt = at;
-        this.#log.warn("the source gives no answer", { role, source, secondsLeft, error: describeError(error) });
-      }
-    });
   }
 
   async #listen(sockets: HandedSockets, sessionTokens: SessionTokens, owner: Owner | undefined): Promise<void> {

@@ -6,7 +6,7 @@
 
 import { hash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Clock } from "@evertoken/core";
-import { type Owner, readPrivateFile, writePrivateFile } from "./private-file.js";
+import { belongsTo, type Owner, readPrivateFile, writePrivateFile } from "./private-file.js";
 
 export interface AuthorizationOptions {
   readonly file: string;
@@ -34,8 +34,11 @@ export class Authorization {
   #previous: { readonly digest: Buffer; readonly goodUntil: number } | undefined;
 
   #unpublished: string;
+  readonly #isKept: boolean;
 
-  private constructor(options: AuthorizationOptions, token: string) {
+  private constructor(options: AuthorizationOptions, kept: string | undefined) {
+    const token = kept ?? randomToken();
+    this.#isKept = kept !== undefined;
     this.file = options.file;
     this.#options = options;
     this.#current = digest(token);
@@ -49,23 +52,34 @@ export class Authorization {
   static async create(options: AuthorizationOptions): Promise<Authorization> {
     const { file, mode, keep } = options;
     const kept = keep ? (await readPrivateFile(file, mode))?.toString("utf8").trim() : undefined;
-    return new Authorization(options, kept !== undefined && WELL_FORMED.test(kept) ? kept : randomToken());
+    return new Authorization(options, kept !== undefined && WELL_FORMED.test(kept) ? kept : undefined);
   }
 
-  /** Puts the token into the file; one that is kept, too: its owner and mode may have been others. */
+  /** Puts the token into the file; one that is kept only if its owner or mode are others, so that a full disk keeps nobody from starting. */
   async publish(): Promise<void> {
-    await writePrivateFile(this.file, this.#unpublished, this.#options);
+    const isThere = this.#isKept && (await belongsTo(this.file, this.#options));
+    if (!isThere) await writePrivateFile(this.file, this.#unpublished, this.#options);
     this.#unpublished = "";
   }
 
-  /** Puts a new token into the file. */
+  /**
+   * Puts a new token into the file.
+   * @throws what the file system says; the token before stays the only one then.
+   */
   async rotate(): Promise<void> {
     const { clock, file } = this.#options;
     const token = randomToken();
+    const before = { current: this.#current, previous: this.#previous };
     // Good before it can be read.
     this.#previous = { digest: this.#current, goodUntil: clock.monotonic() + PREVIOUS_GOOD_MS };
     this.#current = digest(token);
-    await writePrivateFile(file, token, this.#options);
+    try {
+      await writePrivateFile(file, token, this.#options);
+    } catch (error) {
+      this.#current = before.current;
+      this.#previous = before.previous;
+      throw error;
+    }
   }
 
   accepts(presented: string | undefined): boolean {

@@ -14,5 +14,6 @@ export { FileNotPrivateError } from "./private-file.js";
 export { keepMemoryOutOfCoreDumps } from "./privileges.js";
 export { type AgentStatus, describeStatus, type HeldStatus } from "./status.js";
 export { createNotifier, handedSockets, type Notifier } from "./systemd.js";
+export type { Trouble } from "./troubles.js";
 export type { ClientUsage } from "./usage.js";
 export type { MakePage } from "./watched.js";

@@ -16,6 +16,8 @@ export interface AgentLogOptions {
   readonly level: string;
   /** Where the lines go. Default: standard output, without waiting for it. */
   readonly destination?: DestinationStream | undefined;
+  /** Standard output has taken lines, or refused them with this error. */
+  readonly onOutput?: ((error?: Error) => void) | undefined;
 }
 
 /** One answer that handed out credentials. */
@@ -46,7 +48,7 @@ export class AgentLog {
   readonly #refusals: RateLimit;
   readonly #untold = new Map<string, number>();
 
-  constructor({ clock, level, destination }: AgentLogOptions) {
+  constructor({ clock, level, destination, onOutput = () => {} }: AgentLogOptions) {
     this.#log = pino(
       {
         level,
@@ -55,7 +57,7 @@ export class AgentLog {
         formatters: { level: (label) => ({ level: label }) },
         timestamp: () => `,"time":"${new Date(clock.now()).toISOString()}"`,
       },
-      destination ?? pino.destination({ dest: 1, sync: false, maxWrite: MAX_WRITE, maxLength: MAX_WAITING }),
+      destination ?? standardOutput(onOutput),
     );
     this.#refusals = new RateLimit(clock, REFUSALS_PER_MINUTE);
   }
@@ -102,4 +104,27 @@ export class AgentLog {
   flush(): Promise<void> {
     return new Promise((resolve) => this.#log.flush(() => resolve()));
   }
+}
+
+/**
+ * Written without anybody waiting. What it refuses, on a full disk say, is kept and tried again with the next line; nobody
+ * listening for the error, it would end the process.
+ */
+function standardOutput(onOutput: (error?: Error) => void): DestinationStream {
+  const output = pino.destination({ dest: 1, sync: false, maxWrite: MAX_WRITE, maxLength: MAX_WAITING });
+  const flushSync = output.flushSync.bind(output);
+  let refused = false;
+  output.on("error", (error) => {
+    refused = true;
+    onOutput(error);
+  });
+  output.on("write", () => {
+    refused = false;
+    onOutput();
+  });
+  // Called when the process ends: it would go on trying for ever.
+  output.flushSync = () => {
+    if (!refused) flushSync();
+  };
+  return output;
 }

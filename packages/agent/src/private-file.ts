@@ -4,7 +4,7 @@
  */
 
 import { constants } from "node:fs";
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { lstat, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { EvertokenError } from "@evertoken/core";
 
@@ -76,6 +76,15 @@ export async function readPrivateFile(path: string, mode = PRIVATE): Promise<Buf
   } finally {
     await file.close();
   }
+}
+
+/** Whether the file is there with exactly this mode and owner; ourselves, when none is named. */
+export async function belongsTo(path: string, { mode, owner }: { mode: number; owner: Owner | undefined }) {
+  const file = await lstat(path).catch(() => undefined);
+  if (file === undefined || !file.isFile() || (file.mode & 0o777) !== mode) return false;
+  const uid = owner?.uid ?? process.geteuid?.();
+  const gid = owner?.gid ?? process.getegid?.();
+  return file.uid === uid && file.gid === gid;
 }
 
 function notPrivate(path: string, why: string): FileNotPrivateError {

@@ -4,6 +4,7 @@ import { describeError } from "@evertoken/core";
 import type { KeeperState } from "@evertoken/credentials";
 import { wholeSeconds } from "./documents.js";
 import type { Issuer } from "./issuer.js";
+import type { Trouble } from "./troubles.js";
 import type { ClientUsage } from "./usage.js";
 import { LEAST_REMAINING_MS } from "./validity.js";
 
@@ -47,6 +48,8 @@ export interface AgentStatus {
   readonly clients: readonly ClientUsage[];
   /** Refused requests by kind. */
   readonly refused: Readonly<Record<string, number>>;
+  /** What the agent cannot do at the moment although it serves. */
+  readonly troubles: readonly Trouble[];
 }
 
 export function heldStatus(issuer: Issuer, path: string): HeldStatus {
@@ -78,7 +81,7 @@ export function heldStatus(issuer: Issuer, path: string): HeldStatus {
 
 /** For people: one paragraph for each identity, then who asks. */
 export function describeStatus(status: AgentStatus): string {
-  const { pid, startedAt, now, ready, answers, clients, refused } = status;
+  const { pid, startedAt, now, ready, answers, clients, refused, troubles = [] } = status;
   const asked = clients.map(
     ({ client, answers: times, lastAt, everySeconds }) =>
       `  ${client}: ${times} ${times === 1 ? "time" : "times"}` +
@@ -87,6 +90,7 @@ export function describeStatus(status: AgentStatus): string {
   const said = Object.entries(refused).map(([kind, times]) => `${kind} ${times}`);
   return [
     `agent ${pid}, running for ${spoken(now - startedAt)}, ${ready ? "ready" : "NOT READY"}`,
+    ...troubles.map(({ about, since, error }) => `TROUBLE with ${about} for ${spoken(now - since)}: ${error}`),
     ...status.credentials.map((held) => describeHeld(held, now)),
     `handed out ${answers} times${asked.length === 0 ? "" : " to"}`,
     ...asked,

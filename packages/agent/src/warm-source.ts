@@ -7,6 +7,7 @@ import { abortable, type Clock, settlesWithin } from "@evertoken/core";
 import type { CredentialSource, Credentials, Loaded, LoadRequest } from "@evertoken/credentials";
 import type { AgentLog } from "./log.js";
 import type { StateFile } from "./state-file.js";
+import type { Troubles } from "./troubles.js";
 import { mayBeHandedOut } from "./validity.js";
 
 export interface WarmSourceOptions {
@@ -14,10 +15,13 @@ export interface WarmSourceOptions {
   readonly state: StateFile;
   readonly clock: Clock;
   readonly log: AgentLog;
+  readonly troubles: Troubles;
 }
 
 /** A healthy IMDS answers in a few milliseconds; an agent that is restarted should be there within half a second. */
 const PATIENCE_MS = 250;
+
+const STATE_FILE = "the state file";
 
 export class WarmSource implements CredentialSource {
   readonly #options: WarmSourceOptions;
@@ -83,14 +87,15 @@ export class WarmSource implements CredentialSource {
     const mark = `${accessKeyId} ${expiration?.getTime()}`;
     if (mark === this.#saved || expiration === undefined) return loaded;
     this.#saved = mark;
-    this.#options.state.save(loaded.credentials).catch((error) => {
-      // Tried again with the next answer.
-      this.#saved = undefined;
-      this.#options.log.warn("the state file cannot be written", {
-        path: this.#options.state.path,
-        error: String(error),
-      });
-    });
+    const { state, troubles } = this.#options;
+    state.save(loaded.credentials).then(
+      () => troubles.over(STATE_FILE),
+      (error) => {
+        // Tried again with the next answer.
+        this.#saved = undefined;
+        troubles.note(STATE_FILE, `${STATE_FILE} cannot be written`, error);
+      },
+    );
     return loaded;
   }
 }
