@@ -10,12 +10,12 @@ import { join, resolve } from "node:path";
 import { performance } from "node:perf_hooks";
 import { parseArgs } from "node:util";
 import { bisect, parseCases, runBench } from "@evertoken/bench";
-import { MEASURED, PLANTED, table } from "./table.mjs";
+import { MEASURED, table } from "./table.mjs";
 
-const HELP = `npm run bench:calibrate [-- --comparisons 40] [--minutes N] [--folder FOLDER] [--table] [--again]
+const HELP = `npm run bench:calibrate [-- --comparisons 16] [--minutes N] [--folder FOLDER] [--table] [--again]
 
-  --comparisons N   of each kind. Default 40
-  --minutes N       ends after so long; the next call goes on from there
+  --comparisons N   of each of the two main kinds. Default 16: with the rest of it less than 40 minutes
+  --minutes N       begins nothing new after so long; the next call goes on from there
   --folder FOLDER   where each comparison is kept. Default .cache/bench-calibration
   --table           measures nothing, prints what there is
   --again           forgets what there is
@@ -25,7 +25,7 @@ Run nothing else meanwhile.
 
 const { values } = parseArgs({
   options: {
-    comparisons: { type: "string", default: "40" },
+    comparisons: { type: "string", default: "16" },
     minutes: { type: "string", default: "600" },
     folder: { type: "string", default: ".cache/bench-calibration" },
     table: { type: "boolean" },
@@ -37,7 +37,10 @@ const { values } = parseArgs({
 const CLIENT = (name) => join(import.meta.dirname, `${name}.mjs`);
 
 /** One comparison: less than a minute on two cores. */
-const SETTINGS = { cases: parseCases(["put-4KiB"]), rounds: 8, measureMs: 1000, warmUpMs: 3000 };
+const SETTINGS = { cases: parseCases(["put-4KiB"]), rounds: 8, measureMs: 1500, warmUpMs: 3000 };
+
+/** Of the bisection: what is planted there is so large that these will do. */
+const ROUNDS_OF_A_STEP = 6;
 
 const RELEASES = 16;
 /** Where the change is planted: a place that halving does not ask first. */
@@ -54,26 +57,26 @@ function fileOf(folder, kind, number) {
 function* left(folder, comparisons) {
   const done = new Set(readdirSync(folder).map((name) => join(folder, name)));
   for (let number = 1; number <= comparisons; number += 1) {
-    for (const [kind, { planted, inFlight, times }] of Object.entries(MEASURED)) {
+    for (const [kind, { times = comparisons, ...what }] of Object.entries(MEASURED)) {
       const file = fileOf(folder, kind, number);
-      if (number <= (times ?? comparisons) && !done.has(file)) yield { kind, planted, inFlight, number, file };
+      if (number <= times && !done.has(file)) yield { kind, times, number, file, what };
     }
   }
 }
 
-async function compare({ planted, inFlight, number }) {
+async function compare({ planted, inFlight }, number) {
   const cases = parseCases(["put-4KiB"], { inFlight });
   const settings = { ...SETTINGS, cases, seed: number };
   return { record: await runBench(settings, [CLIENT("base"), CLIENT(planted)], interruption) };
 }
 
-/** Sixteen modules that are all the base, and from one of them on the one with 5 % more work. */
-async function search(folder) {
+/** Sixteen modules that are all the base, and from one of them on the one with more work. */
+async function search({ planted: changed }, folder) {
   const releases = join(folder, "releases");
   mkdirSync(releases, { recursive: true });
   const specs = Array.from({ length: RELEASES }, (_, index) => {
     const path = join(releases, `release-${index + 1}.mjs`);
-    const planted = index + 1 >= CHANGED_IN ? PLANTED : "base";
+    const planted = index + 1 >= CHANGED_IN ? changed : "base";
     writeFileSync(path, `export * from ${JSON.stringify(CLIENT(planted))};\n`);
     return path;
   });
@@ -82,7 +85,7 @@ async function search(folder) {
     specs,
     measure: (a, b) => {
       seed += 1;
-      return runBench({ ...SETTINGS, seed }, [a, b], interruption);
+      return runBench({ ...SETTINGS, rounds: ROUNDS_OF_A_STEP, seed }, [a, b], interruption);
     },
   });
   return { result, sought: specs[CHANGED_IN - 1] };
@@ -106,15 +109,11 @@ function whole(name, text) {
 }
 
 async function measureAll(folder, comparisons, until) {
-  for (const one of left(folder, comparisons)) {
+  for (const { kind, times, number, file, what } of left(folder, comparisons)) {
     if (performance.now() > until) return;
-    const seconds = await timed(() => compare(one), one.file);
-    console.error(`${one.kind} ${one.number} of ${MEASURED[one.kind].times ?? comparisons}: ${seconds.toFixed(0)} s`);
+    const seconds = await timed(() => (kind === "bisect" ? search(what, folder) : compare(what, number)), file);
+    console.error(`${kind} ${number} of ${times}: ${seconds.toFixed(0)} s`);
   }
-  const file = join(folder, "bisect-01.json");
-  if (readdirSync(folder).includes("bisect-01.json") || performance.now() > until) return;
-  const seconds = await timed(() => search(folder), file);
-  console.error(`bisect: ${seconds.toFixed(0)} s`);
 }
 
 if (values.help) {
@@ -135,5 +134,5 @@ if (values.help) {
     kind: name.replace(/-\d+\.json$/, ""),
     ...JSON.parse(readFileSync(join(folder, name), "utf8")),
   }));
-  console.log(table(outcomes, SETTINGS));
+  console.log(table(outcomes));
 }

@@ -2,19 +2,23 @@
 
 import { compareRecord } from "@evertoken/bench";
 
-/** The client with more work in each operation, and how much more. */
-export const PLANTED = "five-percent";
-const MORE_WORK = 1.05;
-
 /**
  * Kinds of comparisons; the base is always A. `times`: fewer than the others. With few operations under way, those that wait would
  * be missing from the others, and a tail would be a loss of throughput in truth.
  */
 export const MEASURED = {
   same: { planted: "base", inFlight: 32 },
-  work: { planted: PLANTED, inFlight: 32 },
-  tail: { planted: "slow-tail", inFlight: 256, times: 5 },
+  work: { planted: "five-percent", inFlight: 32 },
+  twice: { planted: "twice", inFlight: 32, times: 1 },
+  tail: { planted: "slow-tail", inFlight: 256, times: 2 },
+  bisect: { planted: "a-fifth", times: 1 },
 };
+
+/** One operation in so many is done twice by the client with more work. */
+const ONE_IN = 20;
+
+/** How sure to be of the range that the true share lies in. */
+const CONFIDENCE = 0.95;
 
 const rowOf = ({ pair }, metric) => pair.rows.find((row) => row.metric === metric);
 const wordOf = (one, metric) => rowOf(one, metric)?.judgement.word;
@@ -25,24 +29,68 @@ const holds = (one, metric, truth) => {
 const isCalled = (one, ...words) =>
   one.pair.rows.some(({ judged, judgement }) => judged && words.includes(judgement.word));
 
-/** @param asked how many of forty at least, or at most; of fewer comparisons as many in proportion. */
-function line(what, among, test, asked) {
-  const count = among.filter(test).length;
-  const share = asked.atLeast ?? asked.atMost;
-  const bound = (share / 40) * among.length;
-  const isReached = asked.atLeast === undefined ? count <= bound : count >= bound;
-  const goal = `${asked.atLeast === undefined ? "at most" : "at least"} ${share} of 40`;
-  return `| ${what} | ${count} of ${among.length} | ${goal} | ${among.length === 0 ? "" : isReached ? "reached" : "missed"} |`;
+/**
+ * The range of shares that such a count is not too few or too many for: Clopper and Pearson's, which errs on the wide side.
+ * @see Clopper & Pearson, Biometrika 26 (1934)
+ */
+export function rangeOf(count, among) {
+  const beyond = (1 - CONFIDENCE) / 2;
+  return {
+    low: count === 0 ? 0 : shareWhere((share) => atLeast(count, among, share) < beyond),
+    high: count === among ? 1 : shareWhere((share) => 1 - atLeast(count + 1, among, share) > beyond),
+  };
 }
 
-function counts({ same, work, tail, bisect }) {
+/** The chance of so many or more. */
+function atLeast(count, among, share) {
+  let [chance, ways] = [0, 1];
+  for (let some = 0; some <= among; some += 1) {
+    if (some >= count) chance += ways * share ** some * (1 - share) ** (among - some);
+    ways *= (among - some) / (some + 1);
+  }
+  return chance;
+}
+
+/** Up to where it holds, by halving. */
+function shareWhere(holdsAt) {
+  let [low, high] = [0, 1];
+  for (let step = 0; step < 50; step += 1) {
+    const middle = (low + high) / 2;
+    if (holdsAt(middle)) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+/** @param asked how many of forty at least, or at most. Missed only where that share is out of the range of what was seen. */
+function line(what, among, test, asked) {
+  const count = among.filter(test).length;
+  const isFloor = asked.atLeast !== undefined;
+  const goal = `${isFloor ? "at least" : "at most"} ${asked.atLeast ?? asked.atMost} of 40`;
+  if (among.length === 0) return `| ${what} | 0 of 0 | | ${goal} | |`;
+  const [share, { low, high }] = [(asked.atLeast ?? asked.atMost) / 40, rangeOf(count, among.length)];
+  const isReached = isFloor ? count >= share * among.length : count <= share * among.length;
+  const isMissed = isFloor ? high < share : low > share;
+  const word = isReached ? "reached" : isMissed ? "missed" : "open";
+  const range = `${(100 * low).toFixed(0)} … ${(100 * high).toFixed(0)} %`;
+  return `| ${what} | ${count} of ${among.length} | ${range} | ${goal} | ${word} |`;
+}
+
+/** By how much more CPU time the planted work is, as far as it was measured. */
+function plantedOf(twice) {
+  const ratio = twice[0] && rowOf(twice[0], "cpu")?.ratio;
+  return ratio === undefined ? 1 + 1 / ONE_IN : 1 + (ratio.estimate - 1) / ONE_IN;
+}
+
+function counts({ same, work, twice, tail, bisect }) {
+  const planted = plantedOf(twice);
   return [
-    "| what was compared | so many | asked | |",
-    "|---|---:|---:|---|",
+    "| what was compared | so many | true share | asked | |",
+    "|---|---:|---:|---:|---|",
     line("A against A: slower or faster on either", same, (one) => isCalled(one, "slower", "faster"), { atMost: 2 }),
     line("5 % more work: slower on CPU time", work, (one) => wordOf(one, "cpu") === "slower", { atLeast: 38 }),
     line("5 % more work: slower on throughput", work, (one) => wordOf(one, "throughput") === "slower", { atLeast: 34 }),
-    line("5 % more work: interval of CPU time holds +5 %", work, (one) => holds(one, "cpu", MORE_WORK), {
+    line(`5 % more work: interval of CPU time holds +${percent(planted)}`, work, (one) => holds(one, "cpu", planted), {
       atLeast: 36,
     }),
     line("tail of 1 % by 50 ms: p99.9 slower", tail, (one) => wordOf(one, "p99.9") === "slower", { atLeast: 40 }),
@@ -68,33 +116,36 @@ function spread(name, outcomes, metric) {
   ];
 }
 
-export function table(outcomes, { rounds, measureMs }) {
-  const kinds = { same: [], work: [], tail: [], bisect: [] };
+export function table(outcomes) {
+  const kinds = Object.fromEntries(Object.keys(MEASURED).map((kind) => [kind, []]));
   for (const outcome of outcomes) {
     const pair = outcome.record && compareRecord(outcome.record).pairs[0];
     kinds[outcome.kind]?.push({ ...outcome, pair });
   }
-  const compared = [...kinds.same, ...kinds.work, ...kinds.tail];
-  const machine = compared[0]?.record.machine;
+  const compared = [...kinds.same, ...kinds.work, ...kinds.twice, ...kinds.tail];
   return [
-    ...(machine === undefined
-      ? []
-      : [
-          `> Node.js ${machine.node}, ${machine.cores} × ${machine.cpu}; ${rounds} rounds of ${measureMs} ms, put-4KiB`,
-          "",
-        ]),
+    ...(compared.length === 0 ? [] : [`> ${where(compared[0].record)}`, ""]),
     ...counts(kinds),
     ...(compared.length === 0 ? [] : ["", ...estimates(kinds), "", ...circumstances(compared)]),
   ].join("\n");
 }
 
-function estimates({ same, work }) {
+function where({ machine, settings }) {
+  const { rounds, measureMs, warmUpMs } = settings;
+  return (
+    `Node.js ${machine.node}, ${machine.cores} × ${machine.cpu}; put-4KiB, ` +
+    `${rounds} rounds of ${measureMs} ms after a warm-up of at most ${warmUpMs} ms`
+  );
+}
+
+function estimates({ same, work, twice }) {
   return [
     "| estimates | median | from … to | half an interval, median |",
     "|---|---:|---:|---:|",
     ...["cpu", "throughput"].flatMap((metric) => [
       ...spread("A against A", same, metric),
       ...spread("5 % more work", work, metric),
+      ...spread("all of it twice", twice, metric),
     ]),
   ];
 }

@@ -1,7 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { type BenchRecord, type Measurement, parseCases, runBench } from "@evertoken/bench";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
+import { findNginx } from "../src/target/nginx.js";
 import { Folder, shortRun } from "./bench.js";
 
 const folder = new Folder();
@@ -19,20 +22,31 @@ const only = ({ measurements }: BenchRecord): Measurement => {
   return measurements[0] as Measurement;
 };
 
-/** Processes of this one that measure or answer. */
-function helpers(): string[] {
-  return readdirSync("/proc")
-    .filter((pid) => /^\d+$/.test(pid))
-    .flatMap((pid) => {
-      try {
-        const [, parent] = /\) \S (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
-        return Number(parent) === process.pid ? [readFileSync(`/proc/${pid}/cmdline`, "utf8")] : [];
-      } catch {
-        return [];
-      }
-    })
-    .filter((command) => /measuring|simulator-process|node-server|nginx/.test(command));
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
 }
+
+/** Those that a process has started, and they in turn. */
+function descendantsOf(ancestor: number): number[] {
+  const children = readdirSync("/proc")
+    .filter((pid) => /^\d+$/.test(pid))
+    .filter((pid) => Number(/\) \S (\d+)/.exec(textOf(`/proc/${pid}/stat`))?.[1]) === ancestor)
+    .map(Number);
+  return [...children, ...children.flatMap(descendantsOf)];
+}
+
+/** One that has ended and that nobody has asked for its exit code does not run. */
+const isRunning = (pid: number) => /\) [^ZX] /.test(textOf(`/proc/${pid}/stat`));
+
+/** Processes of this one that measure or answer. */
+const helpers = () =>
+  descendantsOf(process.pid)
+    .map((pid) => textOf(`/proc/${pid}/cmdline`))
+    .filter((command) => /measuring|simulator-process|node-server|nginx/.test(command));
 
 describe("a run", () => {
   it("measures each candidate in each case and round, in an order that follows from the seed", async () => {
@@ -215,6 +229,25 @@ describe("a run that is ended early", () => {
     expect(record.measurements).toHaveLength(2);
     expect(record.candidates.map(({ failure }) => failure)).toEqual([undefined, undefined]);
     expect(helpers()).toEqual([]);
+  });
+});
+
+describe("a run that is killed", () => {
+  it("leaves neither a process nor the target's files behind", async () => {
+    const temporary = mkdtempSync(join(folder.path, "temporary-"));
+    const run = spawn(process.execPath, [join(import.meta.dirname, "bench-to-be-killed.mjs"), quick], {
+      env: { ...process.env, TMPDIR: temporary },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await once(run.stdout, "data");
+    const started = descendantsOf(run.pid as number);
+    expect(started.length).toBeGreaterThanOrEqual(2);
+
+    run.kill("SIGKILL");
+
+    await vi.waitFor(() => expect(started.filter(isRunning)).toEqual([]), { timeout: 10_000, interval: 50 });
+    // Node.js's own server, where there is no nginx, has none that it knows of.
+    if (findNginx() !== undefined) expect(readdirSync(temporary)).toEqual([]);
   });
 });
 

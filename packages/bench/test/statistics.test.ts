@@ -151,6 +151,45 @@ describe("bootstrap intervals", () => {
     }
   });
 
+  describe("of several figures, jointly", () => {
+    const ROUNDS = 12;
+    const both = (pairs: readonly (readonly [number, number])[], jointly: boolean, confidence = 0.95) =>
+      bootstrapIntervals(
+        (weights) => [0, 1].map((of) => meanOf(pairs.map((pair) => pair[of] as number))(weights)[0] as number),
+        { rounds: pairs.length, confidence, jointly, random: seededRandom(1) },
+      );
+    /** Two figures of each round, which have so much in common. */
+    const pairsOf = (random: () => number, common: number) => {
+      const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+      return Array.from({ length: ROUNDS }, () => {
+        const shared = normal();
+        const own = () => Math.sqrt(common) * shared + Math.sqrt(1 - common) * normal();
+        return [own(), -own()] as const;
+      });
+    };
+    const width = ({ low, high }: { low: number; high: number }) => high - low;
+
+    it("are as wide as each by itself where figures are one and the same, and as an even share where they are not", () => {
+      const [same, apart] = [pairsOf(seededRandom(3), 1), pairsOf(seededRandom(3), 0)];
+      const shared = (pairs: typeof same) => width(both(pairs, false, 0.975)[0] as never);
+
+      expect(width(both(same, true)[0] as never)).toBeCloseTo(width(both(same, false)[0] as never), 1);
+      expect(width(both(apart, true)[0] as never) / shared(apart)).toBeGreaterThan(0.94);
+      expect(width(both(apart, true)[0] as never) / shared(apart)).toBeLessThanOrEqual(1);
+    });
+
+    it.each([0, 0.6, 0.95])("hold both truths at once as often as they say, with %d in common", (common) => {
+      const random = seededRandom(11);
+      const trials = 150;
+      let held = 0;
+      for (let trial = 0; trial < trials; trial += 1) {
+        if (both(pairsOf(random, common), true).every(({ low, high }) => low <= 0 && 0 <= high)) held += 1;
+      }
+      // With a true coverage of 95 %, fewer than 134 of 150 happen once in 400 times.
+      expect(held / trials).toBeGreaterThan(0.893);
+    });
+  });
+
   it("says nothing from a single round", () => {
     expect(of([7])).toEqual({ estimate: 7, low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY });
   });

@@ -104,7 +104,7 @@ export function rotationRows(
 export function footnote({ margin, confidence, judgedConfidence }: Comparison): string {
   const level = (share: number) => `${Number((100 * share).toFixed(2))} %`;
   return (
-    `Margin ${percentText(margin)}. Intervals are ${level(judgedConfidence)} for what the verdict comes from, so that with ${level(confidence)} nothing in this ` +
+    `Margin ${percentText(margin)}. Intervals hold with ${level(judgedConfidence)} together for what a verdict comes from, so that with ${level(confidence)} nothing in this ` +
     `report is called slower or faster that is not, and ${level(confidence)} each for the other figures, which are shown and not judged. ` +
     `p is that of Mann–Whitney U.`
   );

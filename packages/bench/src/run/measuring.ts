@@ -1,7 +1,6 @@
 /** Runs in a process of its own: opens one client, plays one case's load with it when it is its turn, and reports. */
 
 import { type Clock, describeError, systemClock, VirtualClock } from "@evertoken/core";
-import { followClock } from "@evertoken/simulator";
 import type { OpenClient } from "../candidates/client.js";
 import { openClient } from "../candidates/load.js";
 import { operationsOf } from "./operations.js";
@@ -19,8 +18,10 @@ interface Opened {
 const clock = new VirtualClock({ speed: 1 });
 
 /** In the rotation case `Date` itself runs fast, so that it is the SDK's own logic of refreshing that is judged. */
-function clockOf(task: Task): Clock {
+async function clockOf(task: Task): Promise<Clock> {
   if (task.clock === undefined) return systemClock;
+  // Here alone, or every other measurement would have a simulator in its memory.
+  const { followClock } = await import("@evertoken/simulator");
   clock.follow(task.clock);
   followClock(clock);
   return clock;
@@ -28,7 +29,7 @@ function clockOf(task: Task): Clock {
 
 async function open(task: Task): Promise<Opened> {
   const { of, place, seed } = task;
-  const client = await openClient(task.client, task.settings, clockOf(task));
+  const client = await openClient(task.client, task.settings, await clockOf(task));
   const observer = of.operation === "rotation" ? new RotationObserver() : undefined;
   const operation = operationsOf(of, place, seed);
   const onOutcome = observer && ((outcome: Parameters<RotationObserver["note"]>[0]) => observer.note(outcome));

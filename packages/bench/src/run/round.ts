@@ -1,6 +1,6 @@
 /**
- * One case in one round: every candidate has a process of its own, and they take turns, in another random order each time. Only
- * one of them works at a time. A turn is short, so what else the machine does meanwhile (other load, heat, a neighbour on the
+ * One case in one round: every candidate has a process of its own, and they take turns, in a random order, then in the reverse of
+ * it (A B B A), then in another. Only one of them works at a time. A turn is short, so what else the machine does meanwhile (other load, heat, a neighbour on the
  * same core) hits all of them alike, and what they differ by within a round is what they differ by.
  */
 
@@ -93,7 +93,12 @@ class Round {
     await this.#warmUp();
     const { turns, turnMs } = this.#turns();
     const watch = watchMachine(this.#settings.targetPid);
-    for (let turn = 0; turn < turns; turn++) await this.#playOnce(turnMs);
+    for (let turn = 0; turn < turns; turn += 2) {
+      const order = shuffled(this.#playing(), this.#random);
+      await this.#playInTurn(order, turnMs);
+      // There and back again, so that what grows or shrinks meanwhile is shared by both.
+      if (turns > 1) await this.#playInTurn(order.reverse(), turnMs);
+    }
     const clientSeconds = sumOf(this.#seats.flatMap(({ participant }) => participant.slices)).cpuSeconds;
     const conditions = [watch(clientSeconds)];
     const results: (Result | CandidateDied)[] = [];
@@ -128,7 +133,7 @@ class Round {
     }
   }
 
-  /** How many, and how long: the same for all, by the slowest of them. */
+  /** How many (an even number, or one), and how long: the same for all, by the slowest of them. */
   #turns(): { readonly turns: number; readonly turnMs: number } {
     const { of, measureMs } = this.#settings;
     // A stall is felt by all that were due meanwhile: arrivals must not pause.
@@ -139,12 +144,13 @@ class Round {
       return operations === 0 ? SHORTEST_TURN_MS : (OPERATIONS_PER_CALLER * of.inFlight * seconds * 1000) / operations;
     });
     const turnMs = Math.min(longestMs, Math.max(SHORTEST_TURN_MS, ...needed));
-    return { turns: Math.max(FEWEST_TURNS, Math.ceil(measureMs / turnMs)), turnMs };
+    return { turns: Math.max(FEWEST_TURNS, 2 * Math.ceil(measureMs / turnMs / 2)), turnMs };
   }
 
-  async #playOnce(ms: number): Promise<void> {
+  async #playInTurn(order: readonly Seat[], ms: number): Promise<void> {
     const { targetPid } = this.#settings;
-    for (const seat of shuffled(this.#playing(), this.#random)) {
+    for (const seat of order) {
+      if (seat.participant.isStuck) continue;
       await this.#unlessItDies(seat, async () => {
         const before = targetPid === undefined ? 0 : (cpuSecondsOf(targetPid) ?? 0);
         await seat.participant.play({ ms, counts: true });

@@ -8,13 +8,14 @@ import type { CaseSettings, Settings } from "../record.js";
 /** Settings with what may be left out: see {@link DEFAULTS}. */
 export type BenchSettings = Pick<Settings, "cases"> & Partial<Settings>;
 
-/** A comparison of two candidates in one case takes one to one and a half minutes with these. */
+/** A comparison of two candidates in one case takes one to two minutes with these. */
 export const DEFAULTS = Object.freeze({
   /** Enough for a confidence interval; more give a narrower one. */
   rounds: 10,
-  /** More short rounds tell more than few long ones: processes differ by more than the seconds of one do. */
-  measureMs: 1000,
-  warmUpMs: 3000,
+  /** Of a round, starting and warming up take longer than this; what seconds of one process differ by is most of the noise. */
+  measureMs: 1500,
+  /** The stock SDK is warm after some six thousand requests, which take it four seconds. */
+  warmUpMs: 6000,
   seed: 1,
   target: "discard",
 });

@@ -4,6 +4,7 @@
  */
 
 import type { Slice } from "../record.js";
+import { median } from "../statistics.js";
 
 /** Turns that are compared with as many before them. */
 const COMPARED = 4;
@@ -11,13 +12,14 @@ const COMPARED = 4;
 /** Figures that differ by less have come to rest. */
 const TOLERANCE = 0.05;
 
-/** Whether the last turns are no better than those before them. */
+/** Whether the last turns are no better than those before them. One that the machine held up is neither here nor there. */
 export function isSteady(turns: readonly Slice[]): boolean {
-  if (turns.length < 2 * COMPARED) return false;
-  const [before, last] = [sumOf(turns.slice(-2 * COMPARED, -COMPARED)), sumOf(turns.slice(-COMPARED))];
-  if (before.operations === 0 || last.operations === 0) return false;
-  const cpuFell = 1 - last.cpuSeconds / last.operations / (before.cpuSeconds / before.operations);
-  const rateRose = last.operations / last.seconds / (before.operations / before.seconds) - 1;
+  const last = turns.slice(-COMPARED);
+  const before = turns.slice(-2 * COMPARED, -COMPARED);
+  if (before.length < COMPARED || [...before, ...last].some(({ operations }) => operations === 0)) return false;
+  const ratioOf = (figure: (turn: Slice) => number) => median(last.map(figure)) / median(before.map(figure));
+  const cpuFell = 1 - ratioOf(({ cpuSeconds, operations }) => cpuSeconds / operations);
+  const rateRose = ratioOf(({ operations, seconds }) => operations / seconds) - 1;
   return cpuFell < TOLERANCE && rateRose < TOLERANCE;
 }
 

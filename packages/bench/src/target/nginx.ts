@@ -3,7 +3,7 @@
  * when it is answered; a large one is read whole first, as S3 does, which is what the second server behind it is for.
  */
 
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, fork, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
@@ -24,8 +24,9 @@ export interface Ports {
 }
 
 /**
- * @param folder holds `key.pem` and `certificate.pem`, and takes nginx's own files.
+ * @param folder holds `key.pem` and `certificate.pem`, and takes nginx's own files. It is gone when nginx is.
  * @param sizes of the objects that are there to be read.
+ * @returns the process that ends nginx when it is disconnected from, however that comes about.
  */
 export async function startNginx(
   path: string,
@@ -34,8 +35,10 @@ export async function startNginx(
 ): Promise<Ports & { readonly child: ChildProcess }> {
   const [port, tlsPort] = [await freePort(), await freePort()];
   writeFileSync(join(folder, "nginx.conf"), configuration(folder, { port, tlsPort }, sizes));
-  const child = spawn(path, ["-p", folder, "-c", join(folder, "nginx.conf"), "-e", join(folder, "error.log")], {
-    stdio: ["ignore", "ignore", "inherit"],
+  const child = fork(join(import.meta.dirname, "nginx-guard.js"), [path, folder], {
+    detached: true,
+    execArgv: [],
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
   await Promise.all([isListening(port), isListening(tlsPort)]);
   return { port, tlsPort, child };

@@ -48,7 +48,8 @@ export async function startTarget(sizes: readonly number[]): Promise<Target> {
     caFile: join(folder, "certificate.pem"),
     pid: child.pid ?? 0,
     close: async () => {
-      child.kill();
+      // Either ends when nobody is there for it any more.
+      if (child.connected) child.disconnect();
       if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
       rmSync(folder, { recursive: true, force: true });
     },

@@ -11,8 +11,9 @@ export interface CompareOptions {
   /** The loss that matters, as a share: 0.03 is 3 %. Default 0.03. */
   readonly margin?: number | undefined;
   /**
-   * The chance that nothing in the report is called slower or faster that is not, at least. Shared out among all judged figures
-   * (Bonferroni), so that a report of many cases cries wolf no more often than one of a single case. Default 0.98.
+   * The chance that nothing in the report is called slower or faster that is not, at least. Shared out among cases and candidates
+   * (Bonferroni), so that a report of many cases cries wolf no more often than one of a single case; the figures of one of them
+   * keep it together. Default 0.98.
    */
   readonly confidence?: number | undefined;
   /** What verdicts come from. Default: throughput (with arrivals at a fixed rate the median latency) and CPU time. */
@@ -25,7 +26,7 @@ export interface Comparison {
   readonly format: "evertoken-bench-comparison/1";
   readonly margin: number;
   readonly confidence: number;
-  /** Of each judged figure's interval; the others have `confidence`. */
+  /** Of the judged figures' intervals of one pair, together; the others have `confidence` each. */
   readonly judgedConfidence: number;
   readonly verdict: Word;
   readonly pairs: readonly Pair[];
@@ -54,8 +55,7 @@ export function compareRecord(record: BenchRecord, options: CompareOptions = {})
   const { cases } = record.settings;
   const others = record.candidates.map((_, index) => index).slice(1);
   const judgedOf = (of: CaseSettings) => options.judged ?? judgedByDefault(of);
-  const judgedFigures = others.length * cases.reduce((count, of) => count + judgedOf(of).length, 0);
-  const judgedConfidence = 1 - (1 - confidence) / Math.max(judgedFigures, 1);
+  const judgedConfidence = 1 - (1 - confidence) / Math.max(others.length * cases.length, 1);
   const pairs = cases.flatMap((of) =>
     others.map((b) =>
       comparePair(record, { of, b, margin, confidence, judgedConfidence, judged: judgedOf(of), judgedOnly }),

@@ -34,7 +34,7 @@ export interface RowOptions {
   readonly margin: number;
   /** Of each figure that is shown only. */
   readonly confidence: number;
-  /** Of each figure that is judged. */
+  /** Of all figures that are judged, together. */
   readonly judgedConfidence: number;
   readonly judged: readonly MetricName[];
   readonly judgedOnly: boolean;
@@ -57,6 +57,7 @@ export function rowsOf(
     const intervals = bootstrapIntervals((weights) => of.map(({ logRatio }) => logRatio(weights)), {
       rounds: a.length,
       confidence: wanted ? judgedConfidence : confidence,
+      jointly: wanted,
       random,
     });
     return of.map((one, index) => rowOf(one, { logRatio: intervals[index] as Interval, margin, judged: wanted }));
