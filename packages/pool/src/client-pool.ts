@@ -38,7 +38,7 @@ import { WaitingLine } from "./waiting-line.js";
 export interface ClientPoolStats extends MemberCounts {
   /** How many clients the pool may have. */
   readonly size: number;
-  /** How many have been created since the start. */
+  /** How many members have been created since the start, whether they have needed their client or not. */
   readonly created: number;
   /** How many get no more requests and have some under way. */
   readonly leaving: number;
@@ -314,10 +314,6 @@ class SharedClientPool<C extends AwsClient> implements ClientPool<C> {
   }
 }
 
-async function sendByClient<C extends AwsClient>(
-  seat: Seat<C>,
-  command: object,
-  options?: SendOptions,
-): Promise<unknown> {
-  return seat.open().send(command as never, options as never);
+function sendByClient<C extends AwsClient>(seat: Seat<C>, command: object, options?: SendOptions): Promise<unknown> {
+  return seat.open().send(command as never, options as never) as Promise<unknown>;
 }

@@ -13,6 +13,8 @@ export interface Figures {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly loopDelayP99Ms: number;
+  /** What the process holds when the lane is loaded and the bodies are there, before the first request. */
+  readonly startRssMB: number;
   readonly peakRssMB: number;
 }
 

@@ -14,9 +14,10 @@ export interface Run {
 }
 
 async function measure({ lane, of, way, warmUpMs, measureMs }: Run): Promise<Figures> {
-  const send = openLane(lane, of, way);
+  const send = await openLane(lane, of, way);
   // Each request has a body of its own, as the requests of a service have.
   const bodies = Array.from({ length: of.inFlight }, () => Buffer.alloc(of.operation === "put" ? of.size : 0, "x"));
+  const startRssMB = process.memoryUsage.rss() / 1024 / 1024;
   let index = 0;
   const load = async (ms: number, latencies?: number[]) => {
     const until = performance.now() + ms;
@@ -45,6 +46,7 @@ async function measure({ lane, of, way, warmUpMs, measureMs }: Run): Promise<Fig
     p50Ms: quantile(latencies, 0.5),
     p99Ms: quantile(latencies, 0.99),
     loopDelayP99Ms: loopDelay.percentile(99) / 1e6,
+    startRssMB,
     peakRssMB: process.resourceUsage().maxRSS / 1024,
   };
 }

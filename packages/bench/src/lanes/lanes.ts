@@ -1,11 +1,7 @@
-/** The ways to S3 that are compared. */
+/** The ways to S3 that are compared. Each loads what it needs and nothing of the others, which would count as its memory. */
 
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
-import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
-import { createS3Pool } from "@evertoken/s3";
-import { NodeHttpHandler } from "@smithy/node-http-handler";
-import { Agent, request } from "undici";
 import { LARGE_BYTES, readFolder } from "../objects.js";
 import type { Case } from "./cases.js";
 
@@ -37,10 +33,15 @@ const CREDENTIALS = {
   sessionToken: "0".repeat(1000),
 };
 
-export function openLane(name: LaneName, { operation, size, scheme }: Case, { endpoint, ca }: Way): Send {
+export async function openLane(
+  name: LaneName,
+  { operation, size, scheme }: Case,
+  { endpoint, ca }: Way,
+): Promise<Send> {
   const bucket = operation === "get" ? readFolder(size) : size > LARGE_BYTES ? "large" : "small";
   const key = (index: number) => `2026/11/reports-${index % 1000}.csv`;
   if (name === "undici") {
+    const { Agent, request } = await import("undici");
     const dispatcher = new Agent({ connections: SOCKETS, connect: { ca } });
     const method = operation === "get" ? "GET" : "PUT";
     return async (index, body) => {
@@ -49,7 +50,8 @@ export function openLane(name: LaneName, { operation, size, scheme }: Case, { en
       return answer.body.bytes();
     };
   }
-  const client = clientOf(name, scheme, { endpoint, ca });
+  const { GetObjectCommand, PutObjectCommand } = await import("@aws-sdk/client-s3");
+  const client = await clientOf(name, scheme, { endpoint, ca });
   if (operation === "put") {
     return (index, Body) => client.send(new PutObjectCommand({ Bucket: bucket, Key: key(index), Body }));
   }
@@ -59,9 +61,14 @@ export function openLane(name: LaneName, { operation, size, scheme }: Case, { en
   };
 }
 
-function clientOf(name: Exclude<LaneName, "undici">, scheme: Case["scheme"], { endpoint, ca }: Way) {
+async function clientOf(name: Exclude<LaneName, "undici">, scheme: Case["scheme"], { endpoint, ca }: Way) {
   const common = { region: "us-east-1", endpoint, forcePathStyle: true, credentials: CREDENTIALS };
-  if (name !== "stock") return createS3Pool({ ...common, ca, maxConnections: SOCKETS, fastLane: name === "fast" });
+  if (name !== "stock") {
+    const { createS3Pool } = await import("@evertoken/s3");
+    return createS3Pool({ ...common, ca, maxConnections: SOCKETS, fastLane: name === "fast" });
+  }
+  const { S3Client } = await import("@aws-sdk/client-s3");
+  const { NodeHttpHandler } = await import("@smithy/node-http-handler");
   const requestHandler = new NodeHttpHandler(
     scheme === "http"
       ? { httpAgent: new HttpAgent({ keepAlive: true, maxSockets: SOCKETS }) }

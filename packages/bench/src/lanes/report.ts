@@ -9,6 +9,7 @@ const COLUMNS: readonly (readonly [title: string, text: (figures: Figures) => st
   ["p50 ms", ({ p50Ms }) => p50Ms.toFixed(2)],
   ["p99 ms", ({ p99Ms }) => p99Ms.toFixed(2)],
   ["event-loop delay p99 ms", ({ loopDelayP99Ms }) => loopDelayP99Ms.toFixed(1)],
+  ["RSS before MB", ({ startRssMB }) => startRssMB.toFixed(0)],
   ["peak RSS MB", ({ peakRssMB }) => peakRssMB.toFixed(0)],
 ];
 
@@ -30,6 +31,7 @@ const NAMES: Readonly<Record<keyof Figures, string>> = {
   p50Ms: "p50",
   p99Ms: "p99",
   loopDelayP99Ms: "event-loop delay",
+  startRssMB: "RSS before the first request",
   peakRssMB: "peak RSS",
 };
 
