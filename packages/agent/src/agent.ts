@@ -16,6 +16,7 @@ import { fromAssumedRole } from "./assumed-role.js";
 import { Authorization } from "./authorization.js";
 import { Callers, clientOf } from "./callers.js";
 import { Categories } from "./categories.js";
+import { ClockSteps } from "./clock-steps.js";
 import { ContainerEndpoint, type OnIssued, OWN_PATH, rolePath, type ServedRole } from "./container-endpoint.js";
 import type { Handler, Via } from "./exchange.js";
 import { Gate, type Place } from "./gate.js";
@@ -112,6 +113,7 @@ export async function startAgent(options: AgentOptions = {}, sockets: HandedSock
 class HostAgent implements Agent {
   readonly #log: AgentLog;
   readonly #troubles: Troubles;
+  readonly #clockSteps: ClockSteps;
   readonly #usage = new Usage();
   readonly #callers = new Callers();
   readonly #startedAt: number;
@@ -135,6 +137,7 @@ class HostAgent implements Agent {
     };
     this.#log = new AgentLog({ clock, level, destination, onOutput });
     this.#troubles = new Troubles(clock, this.#log);
+    this.#clockSteps = new ClockSteps(clock, (step) => this.#onClockStep(step.byMs));
     if (settings.page !== undefined) this.#watched = new Watched(settings.page, clock);
   }
 
@@ -197,6 +200,7 @@ class HostAgent implements Agent {
       clients: this.#usage.clients(),
       refused: this.#usage.refused(),
       troubles: this.#troubles.current,
+      lastClockStep: this.#clockSteps.last,
     };
   }
 
@@ -354,7 +358,10 @@ class HostAgent implements Agent {
       headersTimeoutMs: limits.requestMs,
       idleTimeoutMs: limits.idleMs,
       now: () => this.#own.issuer.sourceNow(),
-      handler,
+      handler: (exchange) => {
+        this.#clockSteps.look();
+        handler(exchange);
+      },
       page: via === "admin" ? this.#watched?.page : undefined,
       onRefused: (refusal, address, door) => {
         this.#usage.noteRefused(refusal.kind);
@@ -362,6 +369,11 @@ class HostAgent implements Agent {
       },
     });
     this.#gates.set(via, gate);
+  }
+
+  #onClockStep(byMs: number): void {
+    this.#log.warn("this host's clock was set", { byMs });
+    for (const { issuer } of this.#roles) issuer.noteClockStep(byMs);
   }
 
   readonly #onIssued: OnIssued = ({ via, caller, request }, role, { generation, accessKeyId, expiresAt }) => {
