@@ -133,7 +133,7 @@ async function boot(base, tape, folder) {
       ...drive(tape, ",readonly=on"),
     ],
     {
-      limitMs: 8 * MINUTE_MS,
+      limitMs: 20 * MINUTE_MS,
       onLine: (line) => {
         console.log(line);
         if (line.startsWith("ok ")) seen.ok++;

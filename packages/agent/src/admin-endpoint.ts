@@ -50,7 +50,7 @@ export class AdminEndpoint {
   }
 
   #answerReadiness(exchange: Exchange): void {
-    const { ready, readySeconds, credentials, troubles } = this.#options.status();
+    const { ready, readySeconds, credentials, troubles, lastClockStep } = this.#options.status();
     const [own] = credentials;
     const body = {
       ready,
@@ -58,6 +58,7 @@ export class AdminEndpoint {
       secondsLeft: own?.secondsLeft ?? 0,
       sourceFailingSince: own?.failingSince,
       troubles: troubles.map(({ about }) => about),
+      lastClockStep,
     };
     exchange.answer(ready ? 200 : 503, JSON_TYPE, `${JSON.stringify(body)}\n`);
   }

@@ -3,7 +3,7 @@
  * through which they are handed out. This file puts the parts together and takes them apart again; what they do is theirs.
  */
 
-import { chmod, chown, mkdir } from "node:fs/promises";
+import { chown, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describeError, EvertokenError, InvalidInputError } from "@evertoken/core";
 import { type CredentialSource, createKeeper, fromDefaultChain } from "@evertoken/credentials";
@@ -14,11 +14,12 @@ import { AdminEndpoint } from "./admin-endpoint.js";
 import { type AgentFile, writeAgentFile } from "./agent-file.js";
 import { fromAssumedRole } from "./assumed-role.js";
 import { Authorization } from "./authorization.js";
-import { Callers, clientOf } from "./callers.js";
+import { clientOf } from "./callers.js";
 import { Categories } from "./categories.js";
+import { ClockSteps } from "./clock-steps.js";
 import { ContainerEndpoint, type OnIssued, OWN_PATH, rolePath, type ServedRole } from "./container-endpoint.js";
-import type { Handler, Via } from "./exchange.js";
-import { Gate, type Place } from "./gate.js";
+import { Doors, type HandedSockets } from "./doors.js";
+import type { Handler } from "./exchange.js";
 import { ImdsEndpoint } from "./imds-endpoint.js";
 import { Issuer } from "./issuer.js";
 import { sessionKey, stateKey } from "./keys.js";
@@ -39,7 +40,6 @@ import { tellOfSource } from "./source-log.js";
 import { machineId, StateFile } from "./state-file.js";
 import { type AgentStatus, heldStatus } from "./status.js";
 import { Troubles } from "./troubles.js";
-import { removeOldSocket } from "./unix-socket.js";
 import { Usage } from "./usage.js";
 import { WarmSource } from "./warm-source.js";
 import { Watched } from "./watched.js";
@@ -52,7 +52,7 @@ export interface Agent {
   /** The file with the authorization token of the host's own identity. */
   readonly tokenFile: string;
   status(): AgentStatus;
-  /** Puts new authorization tokens into their files; those before stay good for ten minutes. */
+  /** Puts new authorization tokens into their files; those before stay good for ten minutes, and for longer if they cannot be written. */
   rotateTokens(): Promise<void>;
   /**
    * Applies another configuration: hosts, callers, metadata, readiness, draining. One that is wrong changes nothing, and the
@@ -64,9 +64,6 @@ export interface Agent {
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
-
-/** Sockets that somebody opened for the agent, by endpoint: `systemd`'s socket activation. */
-export type HandedSockets = Readonly<Partial<Record<Via, number>>>;
 
 /** The agent cannot keep its own files. */
 export class DirectoryError extends EvertokenError {
@@ -80,9 +77,6 @@ export class PermanentCredentialsError extends EvertokenError {
 
 /** The name of the host's own identity among the roles. */
 const OWN = "default";
-
-/** The mode of token files with which the clients of the agent's group may ask. */
-const GROUP_MAY_READ = 0o640;
 
 /** What the agent can have trouble with, as status and health call it. */
 const LOG = "the log";
@@ -99,9 +93,9 @@ const AGENT_FILE = "agent.json";
 export async function startAgent(options: AgentOptions = {}, sockets: HandedSockets = {}): Promise<Agent> {
   const settings = agentSettings(options);
   const metrics = await exportMetrics({ prometheus: {}, serviceName: "evertoken-agent" });
-  const agent = new HostAgent(settings, metrics);
+  const agent = new HostAgent(settings, sockets, metrics);
   try {
-    await agent.open(sockets);
+    await agent.open();
     return agent;
   } catch (error) {
     await agent.close();
@@ -112,10 +106,11 @@ export async function startAgent(options: AgentOptions = {}, sockets: HandedSock
 class HostAgent implements Agent {
   readonly #log: AgentLog;
   readonly #troubles: Troubles;
+  readonly #clockSteps: ClockSteps;
   readonly #usage = new Usage();
-  readonly #callers = new Callers();
   readonly #startedAt: number;
-  readonly #gates = new Map<Via, Gate>();
+  readonly #sockets: HandedSockets;
+  readonly #doors: Doors;
   readonly #roles: ServedRole[] = [];
   readonly #closers: (() => void)[] = [];
   readonly #metrics: ExportedMetrics;
@@ -124,9 +119,10 @@ class HostAgent implements Agent {
   readonly #watched: Watched | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(settings: AgentSettings, metrics: ExportedMetrics) {
+  constructor(settings: AgentSettings, sockets: HandedSockets, metrics: ExportedMetrics) {
     const { clock, logLevel: level, logTo: destination } = settings;
     this.#settings = settings;
+    this.#sockets = sockets;
     this.#metrics = metrics;
     this.#startedAt = clock.now();
     const onOutput = (error?: Error) => {
@@ -135,26 +131,37 @@ class HostAgent implements Agent {
     };
     this.#log = new AgentLog({ clock, level, destination, onOutput });
     this.#troubles = new Troubles(clock, this.#log);
+    this.#clockSteps = new ClockSteps(clock, (step) => this.#onClockStep(step.byMs));
+    this.#doors = new Doors({
+      settings,
+      sockets,
+      before: () => this.#clockSteps.look(),
+      now: () => this.#own.issuer.sourceNow(),
+      onRefused: (refusal, address, door) => {
+        this.#usage.noteRefused(refusal.kind);
+        this.#log.refused(refusal, address, door);
+      },
+    });
     if (settings.page !== undefined) this.#watched = new Watched(settings.page, clock);
   }
 
   get containerUrl(): string {
-    return this.#gates.get("container")?.url ?? "";
+    return this.#doors.url("container") ?? "";
   }
 
   get imdsUrl(): string | undefined {
-    return this.#gates.get("imds")?.url;
+    return this.#doors.url("imds");
   }
 
   get adminUrl(): string {
-    return this.#gates.get("admin")?.url ?? "";
+    return this.#doors.url("admin") ?? "";
   }
 
   get tokenFile(): string {
     return this.#own.authorization.file;
   }
 
-  async open(sockets: HandedSockets): Promise<void> {
+  async open(): Promise<void> {
     const { directory, user } = this.#settings;
     const owner = user === undefined ? undefined : await resolveUser(user);
     await keeping(directory, async () => {
@@ -163,17 +170,11 @@ class HostAgent implements Agent {
     });
     await this.#load(owner);
     const key = await keeping(directory, () => sessionKey(join(directory, "session-key"), owner));
-    await this.#listen(sockets, new SessionTokens(key, this.#settings.clock), owner);
+    await this.#listen(new SessionTokens(key, this.#settings.clock), owner);
     // With the ports ours, the files are: one started by mistake beside another must not lock that one's clients out.
     await keeping(directory, () => Promise.all(this.#roles.map(({ authorization }) => authorization.publish())));
     if (owner !== undefined) become(owner);
-    await writeAgentFile(directory, this.#file(), owner).catch((error) =>
-      this.#troubles.note(
-        AGENT_FILE,
-        `${AGENT_FILE} cannot be written: who looks for the agent finds where it was before`,
-        error,
-      ),
-    );
+    await this.#leaveAddress(owner);
     const { accessKeyId, secondsLeft } = this.status().credentials[0] ?? {};
     this.#log.info("the agent answers", { ...this.#file(), accessKeyId, secondsLeft });
   }
@@ -190,13 +191,14 @@ class HostAgent implements Agent {
       readySeconds,
       container: this.containerUrl,
       imds: this.imdsUrl,
-      socket: this.#gates.get("socket")?.url,
+      socket: this.#doors.url("socket"),
       admin: this.adminUrl,
       credentials,
       answers: this.#usage.answers,
       clients: this.#usage.clients(),
       refused: this.#usage.refused(),
       troubles: this.#troubles.current,
+      lastClockStep: this.#clockSteps.last,
     };
   }
 
@@ -208,6 +210,7 @@ class HostAgent implements Agent {
       return;
     }
     this.#troubles.over(TOKENS);
+    await this.#leaveAddress();
     this.#log.info("new authorization tokens; those before are good for ten more minutes");
   }
 
@@ -215,7 +218,7 @@ class HostAgent implements Agent {
     let next: AgentSettings;
     try {
       next = agentSettings(await read(), "configuration");
-      assertPeersAreTold(next.callers, this.#isOnUnixSocket, "configuration");
+      assertPeersAreTold(next.callers, this.#doors.areOnUnixSocket, "configuration");
     } catch (error) {
       this.#log.error("the configuration is refused: the settings stay as they were", { error: describeError(error) });
       return false;
@@ -223,8 +226,9 @@ class HostAgent implements Agent {
     const restart = needRestart(this.#settings, next);
     const { allowedHosts, callers, metadata, readySeconds, drainMs } = next;
     this.#settings = Object.freeze({ ...this.#settings, allowedHosts, callers, metadata, readySeconds, drainMs });
-    for (const gate of this.#gates.values()) gate.apply(this.#gateRules);
+    this.#doors.apply(this.#settings);
     this.#categories?.allow(metadata);
+    await this.#leaveAddress();
     this.#log.info("the configuration is in force", restart.length === 0 ? {} : { needRestart: restart });
     return true;
   }
@@ -243,11 +247,6 @@ class HostAgent implements Agent {
     if (own === undefined)
       throw new InvalidInputError("agent", [{ field: "roles", message: "expected at least its own" }]);
     return own;
-  }
-
-  get #gateRules() {
-    const { allowedHosts, callers, limits } = this.#settings;
-    return { allowedHosts, callers, maxConnections: limits.connections };
   }
 
   /** Asks all sources once, before anybody can ask us. */
@@ -300,15 +299,15 @@ class HostAgent implements Agent {
     return observe(target, { meterProvider: this.#metrics.meterProvider, name: name.slice(0, 40) });
   }
 
-  async #listen(sockets: HandedSockets, sessionTokens: SessionTokens, owner: Owner | undefined): Promise<void> {
+  async #listen(sessionTokens: SessionTokens, owner: Owner | undefined): Promise<void> {
     const { host, port, imdsPort, adminHost, adminPort, socket, limits, clock, metadata } = this.#settings;
     const wrongTokens = new RateLimit(clock, limits.wrongTokensPerMinute);
     const container = new ContainerEndpoint(this.#roles, wrongTokens, this.#onIssued);
     const handleContainer: Handler = (exchange) => container.handle(exchange);
-    await this.#openGate("container", sockets, { host, port }, handleContainer);
-    if (sockets.socket !== undefined) await this.#openGate("socket", sockets, { path: "" }, handleContainer);
-    else if (socket !== undefined) await this.#openSocket(socket, owner, handleContainer);
-    if (imdsPort !== undefined || sockets.imds !== undefined) {
+    await this.#doors.open("container", { host, port }, handleContainer);
+    if (this.#sockets.socket !== undefined) await this.#doors.open("socket", { path: "" }, handleContainer);
+    else if (socket !== undefined) await this.#doors.openSocket(socket, owner, handleContainer);
+    if (imdsPort !== undefined || this.#sockets.imds !== undefined) {
       const imds = this.#settings.imds ?? createImdsClient({ clock });
       if (this.#settings.imds === undefined) this.#closers.push(() => imds.close());
       this.#closers.push(this.#observe(imds, "categories"));
@@ -320,48 +319,18 @@ class HostAgent implements Agent {
         misses: new RateLimit(clock, limits.missesPerMinute),
         onIssued: this.#onIssued,
       });
-      await this.#openGate("imds", sockets, { host, port: imdsPort ?? 0 }, (exchange) => endpoint.handle(exchange));
+      await this.#doors.open("imds", { host, port: imdsPort ?? 0 }, (exchange) => endpoint.handle(exchange));
     }
     this.#watched?.start();
     const admin = new AdminEndpoint({ status: () => this.status(), scrape: () => this.#metrics.scrape() });
-    await this.#openGate("admin", sockets, { host: adminHost, port: adminPort }, (exchange) => admin.handle(exchange));
-    assertPeersAreTold(this.#settings.callers, this.#isOnUnixSocket, "agent options");
+    const handleAdmin: Handler = (exchange) => admin.handle(exchange);
+    await this.#doors.open("admin", { host: adminHost, port: adminPort }, handleAdmin, this.#watched?.page);
+    assertPeersAreTold(this.#settings.callers, this.#doors.areOnUnixSocket, "agent options");
   }
 
-  /** For those who may read the token: connecting to a Unix socket takes the right to write. */
-  async #openSocket(path: string, owner: Owner | undefined, handler: Handler): Promise<void> {
-    await removeOldSocket(path);
-    await this.#openGate("socket", {}, { path }, handler);
-    await chmod(path, this.#settings.tokenFileMode === GROUP_MAY_READ ? 0o660 : 0o600);
-    if (owner !== undefined) await chown(path, owner.uid, owner.gid);
-  }
-
-  /** One that was handed over may be a Unix socket whatever its name. */
-  get #isOnUnixSocket(): boolean {
-    return [...this.#gates].some(([via, { isUnixSocket }]) => via !== "admin" && isUnixSocket);
-  }
-
-  async #openGate(via: Via, sockets: HandedSockets, place: Place, handler: Handler): Promise<void> {
-    const { clock, limits } = this.#settings;
-    const fd = sockets[via];
-    const gate = await Gate.open({
-      via,
-      place: fd === undefined ? place : { fd },
-      rules: this.#gateRules,
-      callers: this.#callers,
-      clock,
-      maxHeaderBytes: limits.headerBytes,
-      headersTimeoutMs: limits.requestMs,
-      idleTimeoutMs: limits.idleMs,
-      now: () => this.#own.issuer.sourceNow(),
-      handler,
-      page: via === "admin" ? this.#watched?.page : undefined,
-      onRefused: (refusal, address, door) => {
-        this.#usage.noteRefused(refusal.kind);
-        this.#log.refused(refusal, address, door);
-      },
-    });
-    this.#gates.set(via, gate);
+  #onClockStep(byMs: number): void {
+    this.#log.warn("this host's clock was set", { byMs });
+    for (const { issuer } of this.#roles) issuer.noteClockStep(byMs);
   }
 
   readonly #onIssued: OnIssued = ({ via, caller, request }, role, { generation, accessKeyId, expiresAt }) => {
@@ -370,6 +339,17 @@ class HostAgent implements Agent {
     this.#watched?.lane.noteRequest({});
     this.#log.issued({ caller, userAgent, via, role, generation, accessKeyId, expiresAt });
   };
+
+  /** Again with each change, in case that it could not be written before. */
+  async #leaveAddress(owner?: Owner): Promise<void> {
+    try {
+      await writeAgentFile(this.#settings.directory, this.#file(), owner);
+      this.#troubles.over(AGENT_FILE);
+    } catch (error) {
+      const what = `${AGENT_FILE} cannot be written: who looks for the agent finds where it was before`;
+      this.#troubles.note(AGENT_FILE, what, error);
+    }
+  }
 
   #file(): AgentFile {
     const roles = this.#roles.map(({ path, issuer, authorization }) => [
@@ -380,7 +360,7 @@ class HostAgent implements Agent {
       pid: process.pid,
       container: this.containerUrl,
       imds: this.imdsUrl,
-      socket: this.#gates.get("socket")?.url,
+      socket: this.#doors.url("socket"),
       admin: this.adminUrl,
       roles: Object.fromEntries(roles),
     };
@@ -389,7 +369,7 @@ class HostAgent implements Agent {
   async #close(): Promise<void> {
     const { drainMs } = this.#settings;
     this.#watched?.close();
-    await Promise.all([...this.#gates.values()].map((gate) => gate.drain(drainMs)));
+    await this.#doors.drain(drainMs);
     for (const close of this.#closers.reverse()) close();
     await this.#metrics.close();
     this.#log.info("the agent has ended");

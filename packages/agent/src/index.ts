@@ -1,6 +1,7 @@
-export { type Agent, DirectoryError, type HandedSockets, PermanentCredentialsError, startAgent } from "./agent.js";
+export { type Agent, DirectoryError, PermanentCredentialsError, startAgent } from "./agent.js";
 export { type AgentFile, NoAgentError, readAgentFile } from "./agent-file.js";
 export { readConfigFile } from "./config-file.js";
+export type { HandedSockets } from "./doors.js";
 export { ListenError } from "./gate.js";
 export {
   AgentAnswerError,

@@ -70,6 +70,18 @@ export class Issuer {
     return mayBeHandedOut(offer.expiresAt - this.sourceNow()) ? offer : undefined;
   }
 
+  /**
+   * This host's clock was set: the source's stands where it stood, so the skew is another. Set back that is certain; forward it may be
+   * the truth, of a machine that slept, and counts until the source has been asked, which is done at once.
+   */
+  noteClockStep(byMs: number): void {
+    if (byMs < 0) {
+      this.#keeper.noteSkew(this.#keeper.status().skewMs - byMs);
+      this.#skewMs = this.#keeper.status().skewMs;
+    }
+    this.#look();
+  }
+
   /** How long what is held may still be handed out, in milliseconds; 0 when it may not. */
   servableMs(): number {
     if (this.#offer === undefined) return 0;

@@ -2,6 +2,7 @@
 
 import { describeError } from "@evertoken/core";
 import type { KeeperState } from "@evertoken/credentials";
+import type { ClockStep } from "./clock-steps.js";
 import { wholeSeconds } from "./documents.js";
 import type { Issuer } from "./issuer.js";
 import type { Trouble } from "./troubles.js";
@@ -50,6 +51,8 @@ export interface AgentStatus {
   readonly refused: Readonly<Record<string, number>>;
   /** What the agent cannot do at the moment although it serves. */
   readonly troubles: readonly Trouble[];
+  /** When this host's clock was set last, while the agent ran. */
+  readonly lastClockStep: ClockStep | undefined;
 }
 
 export function heldStatus(issuer: Issuer, path: string): HeldStatus {
@@ -81,7 +84,7 @@ export function heldStatus(issuer: Issuer, path: string): HeldStatus {
 
 /** For people: one paragraph for each identity, then who asks. */
 export function describeStatus(status: AgentStatus): string {
-  const { pid, startedAt, now, ready, answers, clients, refused, troubles = [] } = status;
+  const { pid, startedAt, now, ready, answers, clients, refused, troubles = [], lastClockStep } = status;
   const asked = clients.map(
     ({ client, answers: times, lastAt, everySeconds }) =>
       `  ${client}: ${times} ${times === 1 ? "time" : "times"}` +
@@ -91,12 +94,17 @@ export function describeStatus(status: AgentStatus): string {
   return [
     `agent ${pid}, running for ${spoken(now - startedAt)}, ${ready ? "ready" : "NOT READY"}`,
     ...troubles.map(({ about, since, error }) => `TROUBLE with ${about} for ${spoken(now - since)}: ${error}`),
+    ...(lastClockStep === undefined ? [] : [describeStep(lastClockStep, now)]),
     ...status.credentials.map((held) => describeHeld(held, now)),
     `handed out ${answers} times${asked.length === 0 ? "" : " to"}`,
     ...asked,
     ...(said.length === 0 ? [] : [`refused: ${said.join(", ")}`]),
     "",
   ].join("\n");
+}
+
+function describeStep({ at, byMs }: ClockStep, now: number): string {
+  return `this host's clock was set ${byMs < 0 ? "back" : "forward"} by ${spoken(Math.abs(byMs))}, ${spoken(now - at)} ago`;
 }
 
 function describeHeld(held: HeldStatus, now: number): string {

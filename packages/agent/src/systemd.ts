@@ -10,7 +10,7 @@
 
 import { execFile } from "node:child_process";
 import { type Clock, every, InvalidInputError, systemClock, type Timer } from "@evertoken/core";
-import type { HandedSockets } from "./agent.js";
+import type { HandedSockets } from "./doors.js";
 
 /** The first descriptor behind standard input, output and error. */
 const FIRST_FD = 3;

@@ -20,6 +20,7 @@ if (noSystemd) console.warn("SKIPPED: systemd-analyze does not run here; install
 
 describe("deploy/systemd", () => {
   const STATE = "evertoken-agent.service.d/state.conf";
+  const IMDS_ONLY = "evertoken-agent.service.d/imds-only.conf";
   const asItIs = (text: string) => text;
   const encrypted = (text: string) => text.replace(/^LoadCredential=.*\n#/m, "");
 
@@ -27,6 +28,7 @@ describe("deploy/systemd", () => {
     ["without the state file", [], asItIs],
     ["with it", [STATE], asItIs],
     ["with an encrypted key to it", [STATE], encrypted],
+    ["with nothing but IMDS in reach", [IMDS_ONLY], asItIs],
   ] as const)("has units that systemd takes without a complaint, %s", (_, dropIns, changed) => {
     const units = ["evertoken-agent.service", "evertoken-agent.socket"];
     const copies = folder();

@@ -72,12 +72,15 @@ describe("an agent that cannot write new authorization tokens", () => {
     const before = await agentOn(simulator, { directory, keepTokens: true });
     const authorization = before.token();
     await before.agent.close();
-    for (const name of ["authorization-token", "agent.json"]) blocked(join(directory, name));
+    const disks = ["authorization-token", "agent.json"].map((name) => blocked(join(directory, name)));
 
     const { agent, ask } = await agentOn(simulator, { directory, keepTokens: true });
 
     expect((await ask(OWN, { authorization })).status).toBe(200);
     expect(agent.status().troubles).toEqual([expect.objectContaining({ about: "agent.json" })]);
+    for (const disk of disks) disk.free();
+    await agent.reload(async () => ({ drainMs: 0 }));
+    expect(agent.status().troubles).toEqual([]);
   });
 });
 

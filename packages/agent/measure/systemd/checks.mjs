@@ -38,7 +38,7 @@ const pid = () => Number(property("MainPID"));
 const served = (limitMs) => eventually(ask, (answer) => answer.status === 200, limitMs);
 const restarts = () => Number(property("NRestarts"));
 
-async function dropIn(name, text) {
+function dropIn(name, text) {
   mkdirSync(DROP_INS, { recursive: true });
   writeFileSync(`${DROP_INS}/${name}`, text);
   systemctl("daemon-reload");
@@ -210,7 +210,7 @@ check("what is under way when it is stopped is answered", async () => {
 });
 
 check("the watchdog leaves it alone while it turns, and replaces it when it does not", async () => {
-  await dropIn("watchdog.conf", "[Service]\nWatchdogSec=8\n");
+  dropIn("watchdog.conf", "[Service]\nWatchdogSec=8\n");
   systemctl("restart", UNIT);
   const [running, times] = [pid(), restarts()];
   await sleep(20_000);
@@ -292,19 +292,21 @@ check("started while IMDS is down, it says 503 and serves once IMDS is up, witho
   await served(120_000);
 });
 
-check("with a key from systemd's credentials it serves at once what it held, while IMDS is down", async () => {
+/** The optional drop-in for the state file, as it is or with the line for an encrypted key. */
+function keepState(change = (text) => text) {
   sh("umask 077; head -c 32 /dev/urandom > /etc/evertoken/state-key");
-  copyFileSync("/opt/deploy/evertoken-agent.service.d/state.conf", `${DROP_INS}/state.conf`);
-  systemctl("daemon-reload");
+  dropIn("state.conf", change(readFileSync("/opt/deploy/evertoken-agent.service.d/state.conf", "utf8")));
+}
+
+check("with a key from systemd's credentials it serves at once what it held, while IMDS is down", async () => {
+  keepState();
   await warmRestart();
 });
 
 check("the same with a key that is encrypted with the host's", async () => {
-  const text = readFileSync(`${DROP_INS}/state.conf`, "utf8");
-  writeFileSync(`${DROP_INS}/state.conf`, text.replace(/^LoadCredential=.*\n#/m, ""));
+  keepState((text) => text.replace(/^LoadCredential=.*\n#/m, ""));
   sh("systemd-creds encrypt --with-key=host --name=state-key /etc/evertoken/state-key /etc/evertoken/state-key.cred");
   rmSync("/etc/evertoken/state-key");
-  systemctl("daemon-reload");
   await warmRestart();
   assert.equal(as("nobody", `cat /run/credentials/${UNIT}/state-key`).done, false);
   assert.equal(as("member", "cat /var/lib/evertoken/state", "--init-groups").done, false);
@@ -327,6 +329,7 @@ async function warmRestart() {
 }
 
 check("with the disk of its state full it serves, and says so", async () => {
+  keepState();
   systemctl("stop", UNIT, "evertoken-agent.socket");
   sh("mount -t tmpfs -o size=64k,mode=700,uid=evertoken,gid=evertoken none /var/lib/evertoken");
   tried("head -c 1M /dev/zero > /var/lib/evertoken/filler");
@@ -370,7 +373,7 @@ check("with its log on a full disk it serves, says so, and logs again when there
   mkdirSync("/var/log/evertoken");
   sh("mount -t tmpfs -o size=64k none /var/log/evertoken && touch /var/log/evertoken/log");
   tried("head -c 1M /dev/zero > /var/log/evertoken/filler");
-  await dropIn("log.conf", "[Service]\nStandardOutput=append:/var/log/evertoken/log\n");
+  dropIn("log.conf", "[Service]\nStandardOutput=append:/var/log/evertoken/log\n");
   systemctl("restart", UNIT);
   const running = pid();
   for (let times = 0; times < 5; times++) assert.equal((await ask()).status, 200);
