@@ -1,9 +1,12 @@
 // What being observed costs a pool: requests a second, CPU time and latencies with and without `observe`, in the same process. The
-// simulator has a process of its own. Run nothing else.
+// simulator has a process of its own. Run nothing else. Nine minutes; SECONDS sets those of each lane, LANES which (`fast;SDK`).
 //
-// Short turns, each way once and then once more in the opposite order, make a round: what drifts hits all ways alike. Ratios are taken
-// within a round. A control is not observed either: what it differs from the turns without is what this measurement cannot tell from
-// nothing. Scrapes are outside of the turns and told of apart: a Prometheus comes every 15 seconds, not every tenth of one.
+// Very short turns, each way once and then once more in the opposite order, make a round: what drifts hits all ways alike. A control
+// is not observed either: what it differs from the turns without is what this measurement cannot tell from nothing. Scrapes are
+// outside of the turns and told of apart: a Prometheus comes every 15 seconds, not every twentieth of one.
+//
+// Throughput and CPU time are compared within each round; given is the mean without the outer tenths. Latencies are those of all
+// turns together, because a turn is too short for a 99th percentile. Intervals resample blocks of rounds: neighbours are alike.
 //
 //     npm run measure:telemetry
 
@@ -18,39 +21,38 @@ import { startSimulator } from "@evertoken/simulator";
 import { observe } from "@evertoken/telemetry";
 import { exportMetrics } from "@evertoken/telemetry/export";
 
-const ROUNDS = Number(process.env.ROUNDS ?? 200);
-/** Turns of a tenth of a second in either lane. */
-const REQUESTS = { fast: 800, SDK: 200, "SDK, no network": 300 };
+const SECONDS = Number(process.env.SECONDS ?? 175);
+/** Turns of some fifty milliseconds. */
+const REQUESTS = { fast: 320, SDK: 80, "SDK, no network": 120 };
 const LANES = process.env.LANES?.split(";") ?? Object.keys(REQUESTS);
+/** Before each turn, not measured: whatever is done once for what has begun to be observed is done. */
+const BEFORE = 32;
 /** The first rounds compile. */
-const WARM_UP = 8;
+const WARM_UP = 20;
+/** What at most may be lost. */
+const BOUND = 0.02;
 const CONCURRENCY = 32;
 const BODY = Buffer.alloc(4096, 1);
-const FIGURES = ["perSecond", "cpu", "p50", "p99"];
-
-if (process.env.SIMULATOR) {
-  const simulator = await startSimulator();
-  process.send({ imdsUrl: simulator.imdsUrl, s3Url: simulator.s3Url });
-} else await measure();
+const BLOCKS = 40;
+const RESAMPLES = 1000;
 
 async function measure() {
   const child = fork(import.meta.filename, { env: { ...process.env, SIMULATOR: "1" } });
   const [{ imdsUrl, s3Url }] = await once(child, "message");
   console.log(`Node.js ${process.version}, ${availableParallelism()} cores, load ${loadavg()[0].toFixed(2)}`);
-  console.log(
-    `PutObject of 4 KiB, ${CONCURRENCY} at a time, ${ROUNDS} rounds of twice a tenth of a second for each way\n`,
-  );
+  console.log(`PutObject of 4 KiB, ${CONCURRENCY} at a time, ${SECONDS} s for each lane\n`);
   console.log("| lane | | requests a second | CPU a request | p50 | p99 |\n|---|---|---|---|---|---|");
   const metrics = await exportMetrics({ prometheus: { port: 0 } });
+  const verdicts = [];
   let scrape;
   const keeper = createKeeper({ source: fromImds({ endpoint: imdsUrl }) });
   for (const lane of LANES) {
     const pool = poolFor(lane, keeper, s3Url);
-    report(lane, await byTurns(pool, metrics, REQUESTS[lane]));
+    verdicts.push(report(lane, await byTurns(pool, metrics, REQUESTS[lane])));
     scrape ??= await scrapeMs(pool, metrics);
     await pool.close();
   }
-  console.log(`\nA scrape takes ${scrape.toFixed(2)} ms.`);
+  console.log(`\n${verdicts.join("\n")}\n\nA scrape takes ${scrape.toFixed(2)} ms.`);
   await metrics.close();
   keeper.close();
   child.kill();
@@ -67,27 +69,25 @@ function poolFor(lane, keeper, endpoint) {
 
 /** Each way twice in a round. */
 async function byTurns(pool, metrics, requests) {
-  const found = { without: [], observed: [], control: [] };
-  const ways = {
-    without: () => load(pool, requests),
-    async observed() {
-      const stop = observe(pool, { meterProvider: metrics.meterProvider });
-      const told = await load(pool, requests);
-      stop();
-      return told;
-    },
-    control: () => load(pool, requests),
+  const names = ["without", "observed", "control"];
+  const turn = async (way) => {
+    const stop = way === "observed" ? observe(pool, { meterProvider: metrics.meterProvider }) : () => {};
+    await load(pool, BEFORE);
+    const told = await load(pool, requests);
+    stop();
+    return told;
   };
-  const names = Object.keys(ways);
-  for (let round = -WARM_UP; round < ROUNDS; round++) {
+  const rounds = [];
+  const until = performance.now() + 1000 * SECONDS;
+  for (let round = 0; round < WARM_UP + BLOCKS || performance.now() < until; round++) {
     // Each stands in each place equally often.
-    const first = [0, 1, 2].map((place) => names[(round + WARM_UP + place) % 3]);
+    const first = [0, 1, 2].map((place) => names[(round + place) % 3]);
     const turns = { without: [], observed: [], control: [] };
-    for (const way of [...first, ...first.toReversed()]) turns[way].push(await ways[way]());
+    for (const way of [...first, ...first.toReversed()]) turns[way].push(await turn(way));
     await metrics.scrape();
-    if (round >= 0) for (const name of names) found[name].push(together(turns[name]));
+    if (round >= WARM_UP) rounds.push(Object.fromEntries(names.map((name) => [name, together(turns[name])])));
   }
-  return found;
+  return rounds;
 }
 
 async function load(pool, requests) {
@@ -112,12 +112,10 @@ async function load(pool, requests) {
 /** The turns of one way in one round. */
 function together(turns) {
   const sum = (figure) => turns.reduce((total, turn) => total + turn[figure], 0);
-  const latencies = turns.flatMap((turn) => turn.latencies);
   return {
     perSecond: sum("requests") / sum("seconds"),
     cpu: sum("cpu") / sum("requests"),
-    p50: quantile(latencies, 0.5),
-    p99: quantile(latencies, 0.99),
+    latencies: turns.flatMap((turn) => turn.latencies),
   };
 }
 
@@ -135,36 +133,114 @@ async function scrapeMs(pool, metrics) {
   return quantile(durations, 0.5);
 }
 
-function report(lane, found) {
+/** @returns the verdict. */
+function report(lane, rounds) {
+  const blocks = inBlocks(rounds);
   const row = (name, cells) => console.log(`| ${lane} | ${name} | ${cells.join(" | ")} |`);
   const ms = (value) => `${value.toFixed(2)} ms`;
-  const percent = (ratio) => `${ratio > 0 ? "+" : ""}${(100 * ratio).toFixed(1)}`;
-  for (const [name, turns] of Object.entries(found)) {
-    const middle = (figure) => turns.map((turn) => turn[figure]);
-    const [perSecond, cpu, p50, p99] = FIGURES.map((figure) => quantile(middle(figure), 0.5));
-    row(name, [perSecond.toFixed(0), `${cpu.toFixed(1)} µs`, ms(p50), ms(p99)]);
+  for (const way of ["without", "observed", "control"]) {
+    const [perSecond, cpu] = ["perSecond", "cpu"].map((figure) => quantile(of(rounds, way, figure), 0.5));
+    const [p50, p99] = pooledQuantiles(blocks, way);
+    row(way, [perSecond.toFixed(0), `${cpu.toFixed(1)} µs`, ms(p50), ms(p99)]);
   }
-  // Turns of a round stood side by side: whatever else the host did hits all of them.
-  for (const name of ["observed", "control"]) {
-    const told = FIGURES.map((figure) => {
-      const [low, middle, high] = interval(
-        found[name].map((turn, round) => turn[figure] / found.without[round][figure] - 1),
-      );
-      return `${percent(middle)} % (${percent(low)} to ${percent(high)})`;
-    });
-    row(`${name} / without`, told);
+  const told = {};
+  for (const way of ["observed", "control"]) {
+    told[way] = intervals(blocks, way);
+    row(`${way} / without`, Object.values(told[way]).map(words));
   }
+  return verdict(lane, rounds.length, told);
 }
 
-/** The median between the ends of its 95 % confidence interval, by order statistics. */
-function interval(numbers) {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const spread = (1.96 * Math.sqrt(sorted.length)) / 2;
-  const at = (index) => sorted[Math.max(0, Math.min(sorted.length - 1, Math.round(index)))];
-  return [at(sorted.length / 2 - spread - 1), at((sorted.length - 1) / 2), at(sorted.length / 2 + spread)];
+function verdict(lane, rounds, { observed: { perSecond, cpu, p99 }, control }) {
+  const judged = (holds, breaks) => (holds ? "holds" : breaks ? "is broken" : "cannot be told");
+  const throughput = judged(perSecond.low > -BOUND, perSecond.high < -BOUND);
+  const time = judged(cpu.high < BOUND, cpu.low > BOUND);
+  const isTold = p99.low > 0 && p99.middle > control.p99.high;
+  const bound = `${100 * BOUND} %`;
+  return `${lane}, ${rounds} rounds: at most ${bound} of throughput lost ${throughput}; at most ${bound} more CPU time ${time}; a p99 that is worse ${isTold ? "can" : "cannot"} be told.`;
+}
+
+function words({ low, middle, high }) {
+  const percent = (ratio) => `${ratio > 0 ? "+" : ""}${(100 * ratio).toFixed(1)}`;
+  return `${percent(middle)} % (${percent(low)} to ${percent(high)})`;
+}
+
+/** 95 %, by resampling the blocks. */
+function intervals(blocks, way) {
+  const resampled = Array.from({ length: RESAMPLES }, () =>
+    differences(
+      blocks.map(() => blocks[Math.floor(Math.random() * blocks.length)]),
+      way,
+    ),
+  );
+  return Object.fromEntries(
+    Object.entries(differences(blocks, way)).map(([figure, middle]) => {
+      const found = resampled.map((difference) => difference[figure]);
+      return [figure, { low: quantile(found, 0.025), middle, high: quantile(found, 0.975) }];
+    }),
+  );
+}
+
+/** How much more each figure is than without. */
+function differences(blocks, way) {
+  const rounds = blocks.flatMap((block) => block.rounds);
+  const within = (figure) => trimmedMean(rounds.map((round) => round[way][figure] / round.without[figure] - 1));
+  const [p50, p99] = pooledQuantiles(blocks, way);
+  const [p50Without, p99Without] = pooledQuantiles(blocks, "without");
+  return { perSecond: within("perSecond"), cpu: within("cpu"), p50: p50 / p50Without - 1, p99: p99 / p99Without - 1 };
+}
+
+/** Latencies by buckets half a per cent wide: they are added up thousands of times. */
+const WIDTH = Math.log(1.005);
+const FIRST_MS = 0.01;
+const BUCKETS = 4096;
+
+/** Rounds that stood side by side, with their latencies counted. */
+function inBlocks(rounds) {
+  const size = Math.ceil(rounds.length / BLOCKS);
+  return Array.from({ length: Math.ceil(rounds.length / size) }, (_, block) => {
+    const own = rounds.slice(block * size, (block + 1) * size);
+    const counted = (way) => {
+      const counts = new Uint32Array(BUCKETS);
+      for (const latency of own.flatMap((round) => round[way].latencies)) {
+        counts[Math.max(0, Math.round(Math.log(latency / FIRST_MS) / WIDTH))] += 1;
+      }
+      return counts;
+    };
+    return { rounds: own, without: counted("without"), observed: counted("observed"), control: counted("control") };
+  });
+}
+
+/** The 50th and the 99th percentile of all turns together. */
+function pooledQuantiles(blocks, way) {
+  const counts = new Uint32Array(BUCKETS);
+  for (const { [way]: own } of blocks) for (let bucket = 0; bucket < BUCKETS; bucket++) counts[bucket] += own[bucket];
+  const all = counts.reduce((sum, count) => sum + count, 0);
+  return [0.5, 0.99].map((q) => {
+    let left = q * all;
+    const bucket = counts.findIndex((count) => {
+      left -= count;
+      return left < 0;
+    });
+    return FIRST_MS * Math.exp(bucket * WIDTH);
+  });
+}
+
+const of = (rounds, way, figure) => rounds.map((round) => round[way][figure]);
+
+/** Without the outer tenths, in which something else was going on. */
+function trimmedMean(numbers) {
+  const sorted = Float64Array.from(numbers).sort();
+  const inner = sorted.subarray(Math.floor(0.1 * sorted.length), Math.ceil(0.9 * sorted.length));
+  return inner.reduce((sum, number) => sum + number, 0) / inner.length;
 }
 
 function quantile(numbers, q) {
-  const sorted = [...numbers].sort((a, b) => a - b);
+  const sorted = Float64Array.from(numbers).sort();
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
 }
+
+if (process.env.SIMULATOR) {
+  const simulator = await startSimulator();
+  process.send({ imdsUrl: simulator.imdsUrl, s3Url: simulator.s3Url });
+} else await measure();

@@ -3,22 +3,21 @@
  * and several in the midst of other work, which a request of the fast lane would feel.
  */
 
-import type { Attributes } from "@opentelemetry/api";
+import type { Attributes, Histogram } from "@opentelemetry/api";
 
 const MOST = 512;
 
 export class Batch {
-  readonly #record: (seconds: number, labels: Attributes) => void;
+  readonly #histogram: Histogram;
   #seconds: number[] = [];
   #labels: Attributes[] = [];
 
-  constructor(record: (seconds: number, labels: Attributes) => void) {
-    this.#record = record;
+  constructor(histogram: Histogram) {
+    this.#histogram = histogram;
   }
 
-  add(seconds: number, labels: Attributes): void {
-    this.#seconds.push(seconds);
-    if (this.#labels.push(labels) >= MOST) this.record();
+  series(labels: Attributes): { record(seconds: number): void } {
+    return { record: (seconds) => this.#add(seconds, labels) };
   }
 
   /** Records what was put aside. */
@@ -26,7 +25,12 @@ export class Batch {
     const [seconds, labels] = [this.#seconds, this.#labels];
     [this.#seconds, this.#labels] = [[], []];
     seconds.forEach((value, index) => {
-      this.#record(value, labels[index] ?? {});
+      this.#histogram.record(value, labels[index] ?? {});
     });
+  }
+
+  #add(seconds: number, labels: Attributes): void {
+    this.#seconds.push(seconds);
+    if (this.#labels.push(labels) >= MOST) this.record();
   }
 }

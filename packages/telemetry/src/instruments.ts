@@ -1,6 +1,7 @@
 /** The instruments of one meter provider, made once however much is observed with it. */
 
 import type { Attributes, Counter, Gauge, Histogram, Meter, MeterProvider, Observable } from "@opentelemetry/api";
+import { Batch } from "./batch.js";
 import type { KeptHistogram } from "./kept-histogram.js";
 import { METRICS, type Metric, type MetricKey } from "./metrics.js";
 import type { Spans } from "./spans.js";
@@ -23,7 +24,14 @@ interface OfKind {
   readonly histogram: Histogram;
 }
 
-export type Instruments = { readonly [K in MetricKey]: OfKind[(typeof METRICS)[K]["kind"]] };
+export type Instruments = {
+  readonly [K in Exclude<MetricKey, "requestDuration">]: OfKind[(typeof METRICS)[K]["kind"]];
+};
+
+/** The one thing that is recorded for each request, so whoever records it holds on to where it goes. */
+export interface RequestDurations {
+  series(labels: Attributes): { record(seconds: number): void };
+}
 
 /** Gives the values of some gauges at each collection. */
 export type Read = (tell: (key: GaugeKey, value: number | undefined, labels: Attributes) => void) => void;
@@ -41,8 +49,7 @@ export function keepRequestDurations(provider: MeterProvider, histogram: KeptHis
 export class Meters {
   readonly #meter: Meter;
   readonly instruments: Instruments;
-  /** Whether recording how long a request took costs nothing worth putting off. */
-  readonly keepsRequestDurations: boolean;
+  readonly requestDurations: RequestDurations;
 
   static of(provider: MeterProvider): Meters {
     const meters = made.get(provider) ?? new Meters(provider);
@@ -52,14 +59,17 @@ export class Meters {
 
   private constructor(provider: MeterProvider) {
     this.#meter = provider.getMeter("@evertoken/telemetry", VERSION);
-    const requestDuration = kept.get(provider);
-    this.keepsRequestDurations = requestDuration !== undefined;
-    const instruments = Object.entries(METRICS).map(([key, metric]) =>
-      key === "requestDuration" && requestDuration !== undefined ? [key, requestDuration] : [key, this.#make(metric)],
-    );
+    const { requestDuration, ...metrics } = METRICS;
+    const instruments = Object.entries(metrics).map(([key, metric]) => [key, this.#make(metric)]);
     this.instruments = Object.fromEntries(instruments) as Instruments;
+    const batch = kept.has(provider) ? undefined : new Batch(this.#make(requestDuration) as Histogram);
+    this.requestDurations = kept.get(provider) ?? (batch as Batch);
     const labels = { version: VERSION, node_version: process.versions.node };
-    this.readGauges(["build"], (tell) => tell("build", 1, labels));
+    this.readGauges(["build"], (tell) => {
+      // Gauges are read first, so what is recorded here is still part of the same collection.
+      batch?.record();
+      tell("build", 1, labels);
+    });
   }
 
   /** Reads several gauges at once whenever metrics are collected. Returns the way to stop. */

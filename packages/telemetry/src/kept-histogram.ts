@@ -4,54 +4,55 @@
  * own; with anybody else's SDK the durations of requests go through the API.
  */
 
-import type { Attributes, Histogram } from "@opentelemetry/api";
+import type { Attributes } from "@opentelemetry/api";
 
-export interface KeptSeries {
+/** What was recorded with certain labels. Whoever records often holds on to it, and looks nothing up. */
+export class KeptSeries {
   readonly labels: Attributes;
   /** Epoch milliseconds. */
   readonly since: number;
+  readonly #bounds: readonly number[];
   /** Not cumulative; one more than there are bounds. */
   readonly counts: number[];
-  sum: number;
-  count: number;
+  sum = 0;
+  count = 0;
+
+  constructor(labels: Attributes, since: number, bounds: readonly number[]) {
+    this.labels = labels;
+    this.since = since;
+    this.#bounds = bounds;
+    this.counts = new Array<number>(bounds.length + 1).fill(0);
+  }
+
+  record(value: number): void {
+    const bounds = this.#bounds;
+    let bucket = 0;
+    while (bucket < bounds.length && value > (bounds[bucket] as number)) bucket += 1;
+    this.counts[bucket] = (this.counts[bucket] as number) + 1;
+    this.sum += value;
+    this.count += 1;
+  }
 }
 
-export class KeptHistogram implements Histogram {
+export class KeptHistogram {
   readonly bounds: readonly number[];
   readonly #now: () => number;
-  /** The same labels again and again are the same object. */
-  readonly #byObject = new WeakMap<Attributes, KeptSeries>();
-  readonly #byValue = new Map<string, KeptSeries>();
+  readonly #series = new Map<string, KeptSeries>();
 
   constructor(bounds: readonly number[], now: () => number) {
     this.bounds = bounds;
     this.#now = now;
   }
 
-  record(value: number, labels: Attributes = {}): void {
-    const series = this.#byObject.get(labels) ?? this.#seriesOf(labels);
-    let bucket = 0;
-    while (bucket < this.bounds.length && value > (this.bounds[bucket] as number)) bucket += 1;
-    series.counts[bucket] = (series.counts[bucket] as number) + 1;
-    series.sum += value;
-    series.count += 1;
+  /** The same one for the same labels, in whatever order. */
+  series(labels: Attributes): KeptSeries {
+    const key = JSON.stringify(Object.entries(labels).sort());
+    const series = this.#series.get(key) ?? new KeptSeries(labels, this.#now(), this.bounds);
+    this.#series.set(key, series);
+    return series;
   }
 
   all(): KeptSeries[] {
-    return [...this.#byValue.values()];
-  }
-
-  #seriesOf(labels: Attributes): KeptSeries {
-    const key = JSON.stringify(Object.entries(labels).sort());
-    const series = this.#byValue.get(key) ?? {
-      labels,
-      since: this.#now(),
-      counts: new Array<number>(this.bounds.length + 1).fill(0),
-      sum: 0,
-      count: 0,
-    };
-    this.#byValue.set(key, series);
-    this.#byObject.set(labels, series);
-    return series;
+    return [...this.#series.values()];
   }
 }

@@ -1,37 +1,30 @@
 /** The figures of a pool: read from its stats when metrics are collected, counted from its events. */
 
 import type { PoolRequest } from "@evertoken/pool";
-import type { Attributes } from "@opentelemetry/api";
-import { Batch } from "./batch.js";
-import type { Instrumentation } from "./instruments.js";
-import { FewNames, isAboutClock, replayReason } from "./labels.js";
+import type { Instrumentation, RequestDurations } from "./instruments.js";
+import { FewNames, isAboutClock, OTHER, replayReason } from "./labels.js";
 import type { AnyPool } from "./observable.js";
 
 /** @returns the way to stop. */
 export function measurePool(pool: AnyPool, { meters, spans, name }: Instrumentation): () => void {
-  const { ejections, replays, staleAnswers, requestDuration } = meters.instruments;
-  const labels = new RequestLabels(name, (service) => {
+  const { ejections, replays, staleAnswers } = meters.instruments;
+  const requests = new RequestSeries(name, meters.requestDurations, (service) => {
     // So that the first one is a rise from zero, not a series that begins at one.
     for (const outcome of ["replayed", "surfaced"]) staleAnswers.add(0, { pool: name, service, outcome });
   });
-  const durations = new Batch((seconds, of) => requestDuration.record(seconds, of));
-  const record = (seconds: number, of: Attributes) =>
-    meters.keepsRequestDurations ? requestDuration.record(seconds, of) : durations.add(seconds, of);
   const stops = [
-    pool.on("request", (request) => record(request.durationMs / 1000, labels.of(request))),
+    pool.on("request", (request) => requests.of(request).record(request.durationMs / 1000)),
     pool.on("replayed", ({ service, reason }) => {
-      const known = labels.service(service);
+      const known = requests.service(service);
       replays.add(1, { pool: name, service: known, reason: replayReason(reason) });
       if (!isAboutClock(reason)) staleAnswers.add(1, { pool: name, service: known, outcome: "replayed" });
     }),
     pool.on("surfaced", ({ service }) => {
-      staleAnswers.add(1, { pool: name, service: labels.service(service), outcome: "surfaced" });
+      staleAnswers.add(1, { pool: name, service: requests.service(service), outcome: "surfaced" });
     }),
     pool.on("replayEnded", (replay) => spans.replay(replay, name)),
     pool.on("ejected", ({ reason }) => ejections.add(1, { pool: name, reason })),
     meters.readGauges(["members", "membersLimit", "inFlight", "queued"], (tell) => {
-      // Gauges are read first, so what is recorded here is still part of the same collection.
-      durations.record();
       const { size, leaving, inFlight, queued, members } = pool.stats();
       const ejected = members.filter(({ isEjected }) => isEjected).length;
       tell("members", members.length - ejected, { pool: name, state: "ready" });
@@ -44,23 +37,37 @@ export function measurePool(pool: AnyPool, { meters, spans, name }: Instrumentat
   ];
   return () => {
     for (const stop of stops) stop();
-    durations.record();
   };
 }
 
-/** The labels of requests: the same objects again and again, because there is no cheaper way to have them. */
-class RequestLabels {
+type Series = ReturnType<RequestDurations["series"]>;
+
+/** What a request says of itself, and where its duration goes. */
+interface Known {
+  readonly service: string | undefined;
+  readonly lane: string;
+  readonly hasFailed: boolean;
+  readonly series: Series;
+}
+
+/**
+ * Where durations go, by what requests say of themselves. Found without making anything: a key put together of their names would
+ * cost more than everything else that is done for a request. Names are the same strings each time, so comparing them costs nothing.
+ */
+class RequestSeries {
   readonly #pool: string;
+  readonly #durations: RequestDurations;
   readonly #isNew: (service: string) => void;
   readonly #services = new FewNames(20);
   readonly #operations = new FewNames(100);
   readonly #lanes = new FewNames(5);
   readonly #seen = new Set<string>();
-  readonly #made = new Map<string, Attributes>();
+  readonly #byOperation = new Map<string, Known[]>();
 
   /** @param isNew is told of each service when it is first met. */
-  constructor(pool: string, isNew: (service: string) => void) {
+  constructor(pool: string, durations: RequestDurations, isNew: (service: string) => void) {
     this.#pool = pool;
+    this.#durations = durations;
     this.#isNew = isNew;
   }
 
@@ -73,19 +80,30 @@ class RequestLabels {
     return service;
   }
 
-  of({ service = "none", operation, lane, error }: PoolRequest): Attributes {
-    const outcome = error === undefined ? "ok" : "failed";
-    const key = `${service} ${operation} ${lane} ${outcome}`;
-    const known = this.#made.get(key);
-    if (known !== undefined) return known;
+  of(request: PoolRequest): Series {
+    const { service, operation, lane, error } = request;
+    const hasFailed = error !== undefined;
+    for (const known of this.#byOperation.get(operation) ?? []) {
+      if (known.service === service && known.lane === lane && known.hasFailed === hasFailed) return known.series;
+    }
+    return this.#met(request, hasFailed);
+  }
+
+  #met({ service, operation, lane }: PoolRequest, hasFailed: boolean): Series {
     const labels = Object.freeze({
       pool: this.#pool,
-      service: this.service(service),
+      service: this.service(service ?? "none"),
       operation: this.#operations.label(operation),
       lane: this.#lanes.label(lane),
-      outcome,
+      outcome: hasFailed ? "failed" : "ok",
     });
-    if (!Object.values(labels).includes("other")) this.#made.set(key, labels);
-    return labels;
+    const series = this.#durations.series(labels);
+    // Names beyond those that are told apart may be many.
+    if (!Object.values(labels).includes(OTHER)) {
+      const known = this.#byOperation.get(operation) ?? [];
+      known.push({ service, lane, hasFailed, series });
+      this.#byOperation.set(operation, known);
+    }
+    return series;
   }
 }
