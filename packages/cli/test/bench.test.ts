@@ -8,8 +8,8 @@ import { childrenOf, evertoken, type Running } from "./command.js";
 
 const clientPath = (name: string) => join(import.meta.dirname, "bench-clients", `${name}.mjs`);
 const [LIGHT, HEAVY, FAILING] = ["light", "heavy", "failing"].map(clientPath) as [string, string, string];
-/** Enough for a verdict on what differs by a lot. */
-const SHORT = ["--rounds", "5", "--measure", "100", "--warm-up", "100"];
+/** Enough for a verdict on what differs by a lot. A turn has several operations of each in flight, so few make it short. */
+const SHORT = ["--rounds", "5", "--measure", "100", "--warm-up", "100", "--in-flight", "4"];
 /** Enough for what does not come from figures. */
 const ONE_ROUND = ["--rounds", "1", "--measure", "100", "--warm-up", "0"];
 /** Dozens of processes start, one after the other. */
