@@ -37,7 +37,15 @@ describe("releases of the SDK", () => {
 
   it("that are not published, or the wrong way round, are refused", async () => {
     await expect(publishedVersions("3.9.1", "latest")).rejects.toThrow(/3\.9\.1 is not published/);
-    await expect(publishedVersions("3.14.0", "3.9.0")).rejects.toThrow(/is 3\.9\.0, which is older than 3\.14\.0/);
+    await expect(publishedVersions("3.9.0", "nightly")).rejects.toThrow(/nightly is not published/);
+    await expect(publishedVersions("3.14.0", "3.9.0")).rejects.toThrow(/3\.9\.0 is older than 3\.14\.0: expected a/);
+    await expect(publishedVersions("latest", "3.9.0")).rejects.toThrow(/3\.9\.0 is older than latest \(3\.14\.0\)/);
+  });
+
+  it.each(["^3.9.0", "3.9", "sdk@3.9.0", "../elsewhere", "--all"])("are not named like %s", async (named) => {
+    await expect(publishedVersions(named, "latest")).rejects.toThrow(
+      `${JSON.stringify(named)} is unknown: expected a release such as 3.700.0, or a tag such as latest`,
+    );
   });
 
   it("are installed beside each other and measured, whatever becomes of others", async () => {

@@ -1,8 +1,14 @@
 /** The npm command: the only way to the registry, with whatever registry, proxy and access its user has set. */
 
 import { spawn } from "node:child_process";
+import { EvertokenError } from "@evertoken/core";
 
-/** @throws Error with the end of what npm complained about; the signal's reason when it aborts. */
+/** npm cannot be run, reaches no registry, or found nothing there. */
+export class NpmError extends EvertokenError {
+  override readonly code = "NPM_FAILED";
+}
+
+/** @throws NpmError with the end of what npm complained about; the signal's reason when it aborts. */
 export function npm(
   args: readonly string[],
   options: { readonly cwd: string; readonly signal?: AbortSignal | undefined },
@@ -25,12 +31,12 @@ export function npm(
     });
     const kill = () => child.kill();
     signal?.addEventListener("abort", kill, { once: true });
-    child.once("error", (error) => reject(new Error(`npm cannot be run: ${error.message}`, { cause: error })));
+    child.once("error", (error) => reject(new NpmError(`npm cannot be run: ${error.message}`, { cause: error })));
     child.once("close", (code) => {
       signal?.removeEventListener("abort", kill);
       if (signal?.aborted) reject(signal.reason);
       else if (code === 0) resolve(printed);
-      else reject(new Error(`npm ${args[0]} ended with ${code ?? "a signal"}: ${saidBy(complaints)}`));
+      else reject(new NpmError(`npm ${args[0]} ended with ${code ?? "a signal"}: ${saidBy(complaints)}`));
     });
   });
 }

@@ -85,6 +85,15 @@ export function failuresSentence(record: BenchRecord, pair: Pair): string | unde
 export const failuresOfText = (measurements: readonly Measurement[]) =>
   [...failuresOf(measurements)].map(([name, count]) => `${name} ${countText(count)}`).join(", ");
 
+/** Names of a record, in words; what a client counts itself keeps its own. */
+const FELT: Readonly<Record<string, string>> = {
+  failed: "operations failed",
+  p99AroundMs: "p99 around rotations, ms",
+  p99ElsewhereMs: "p99 elsewhere, ms",
+  longestOutageMinutes: "longest outage, min",
+  imdsRequests: "requests to IMDS",
+};
+
 /** What callers felt of rotations in a round, the median of all rounds; empty for other cases. */
 export function rotationRows(
   record: BenchRecord,
@@ -97,7 +106,7 @@ export function rotationRows(
   const [ofA, ofB] = [feltBy(pair.a), feltBy(pair.b)];
   const medianOf = (felt: typeof ofA, name: string) => median(felt.map((round) => round[name] ?? 0));
   const names = new Set([...ofA, ...ofB].flatMap((round) => Object.keys(round)));
-  return [...names].map((name) => ({ name, a: medianOf(ofA, name), b: medianOf(ofB, name) }));
+  return [...names].map((name) => ({ name: FELT[name] ?? name, a: medianOf(ofA, name), b: medianOf(ofB, name) }));
 }
 
 /** How to read the intervals, once per report. */

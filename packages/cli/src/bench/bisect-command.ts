@@ -76,6 +76,7 @@ async function search(candidates: readonly string[], options: Options, signal: A
     measure: async (a, b) => {
       // Every look draws an order of its own.
       seed += 1;
+      process.stderr.write(`${b} beside ${a}\n`);
       const record = await measure({ ...settings, seed }, [a, b], { yes, signal });
       signal.throwIfAborted();
       return record;
