@@ -121,6 +121,7 @@ describe("the options of a pool", () => {
     [{ ...good, size: 1.5 }, "size is 1.5"],
     [{ ...good, create: new S3Client() }, "create must be a function"],
     [{ ...good, keeper: {} }, "keeper must be a Keeper"],
+    [{ ...good, send: "fast" }, "send must be a function that sends a command"],
     [{ ...good, maxSize: 5 }, "maxSize"],
     [{ ...good, choice: "random" }, 'choice must be "power-of-two-choices", "round-robin" or a function'],
     [{ ...good, maxInFlight: 0 }, "maxInFlight is 0: expected a whole number, 1 or more"],
