@@ -47,6 +47,14 @@ describe("deploy/systemd", () => {
     expect(verify.status).toBe(0);
   });
 
+  // Seen on a systemd that runs, where it is checked whole: npm run measure:systemd.
+  it("starts the agent again however often it fails, and reloads it where there is no /bin/kill", () => {
+    const [unit, service] = read("systemd/evertoken-agent.service").split("[Service]");
+
+    expect(unit).toMatch(/^StartLimitIntervalSec=0$/m);
+    expect(service).toMatch(/^ExecReload=\/bin\/sh -c "kill /m);
+  });
+
   it("has an encrypted key in the place of the plain one, when that line is used", () => {
     expect(encrypted(read(`systemd/${STATE}`))).toMatch(/^\[Service\]\nLoadCredentialEncrypted=/m);
   });

@@ -28,6 +28,9 @@ export const NEEDED = {
   "golang-github-aws-aws-sdk-go-v2-dev": () => existsSync("/usr/share/gocode/src/github.com/aws/aws-sdk-go-v2"),
 };
 
+/** aws-sdk-cpp is in no package of Debian. pyarrow, of PyPI, has it inside; where PYTHONPATH says, if it does. */
+const hasArrow = () => runs(PYTHON, "-c", "from pyarrow import fs; fs.S3FileSystem");
+
 /** Real time that an answer may take before it counts as none, where an SDK waits for IMDS, and its program for it. */
 const PATIENCE_MS = 3000;
 
@@ -169,7 +172,15 @@ function go(folder) {
 export function programs(folder) {
   const goProgram = ["golang-go", "golang-github-aws-aws-sdk-go-v2-dev", "qemu-user"];
   let built;
+  const cpp = {
+    needs: [],
+    open: (world) => {
+      const env = { ...world.env, PYTHONPATH: process.env.PYTHONPATH };
+      return lineByLine(PYTHON, [join(HERE, "arrow_client.py"), world.s3Url], { ...world, env });
+    },
+  };
   return {
+    ...(hasArrow() ? { "AWS SDK for C++": cpp } : {}),
     "AWS CLI": {
       needs: ["awscli"],
       // A process for each request: it is the heaviest of them.
