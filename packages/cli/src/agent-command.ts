@@ -13,6 +13,7 @@ import { describeError, InvalidInputError } from "@evertoken/core";
 import { createDashboard } from "@evertoken/dashboard";
 import { type Command, InvalidArgumentError } from "commander";
 import { EXIT, untilInterrupted, wholeNumber } from "./command.js";
+import { inFlags } from "./flags.js";
 import { sourceToServe } from "./served-source.js";
 
 interface Options {
@@ -69,7 +70,10 @@ Signals: SIGTERM and SIGINT end it once everybody is answered; SIGHUP reads --co
 
 Exit codes: 0 ended by Ctrl-C or SIGTERM; 1 failed, a port in use say; 2 bad usage.`,
     )
-    .action(async (options: Options) => exit(await untilInterrupted((signal) => serve(options, signal))));
+    .action(async (options: Options, command: Command) => {
+      const wording = { of: ["agent options"], flags: { assumeRoles: "--assume-role" }, onlyTyped: true };
+      exit(await untilInterrupted((signal) => serve(options, signal), inFlags(command, wording)));
+    });
 }
 
 async function serve(options: Options, signal: AbortSignal): Promise<number> {

@@ -2,6 +2,7 @@
 
 import { describeError, EvertokenError, InvalidInputError } from "@evertoken/core";
 import { InvalidArgumentError } from "commander";
+import type { Retelling } from "./flags.js";
 
 /** Exit codes, the same for every command. */
 export const EXIT = {
@@ -16,8 +17,14 @@ export const EXIT = {
   interrupted: 130,
 } as const;
 
-/** Runs a command until it is done or interrupted. The first signal asks it to end; a second one ends the process. */
-export async function untilInterrupted(work: (signal: AbortSignal) => Promise<number>): Promise<number> {
+/**
+ * Runs a command until it is done or interrupted. The first signal asks it to end; a second one ends the process.
+ * @param retell what is wrong in the words of who typed the command.
+ */
+export async function untilInterrupted(
+  work: (signal: AbortSignal) => Promise<number>,
+  retell: Retelling = (error) => error,
+): Promise<number> {
   const interruption = new AbortController();
   const interrupt = () => interruption.abort(new Interrupted());
   process.once("SIGINT", interrupt);
@@ -26,7 +33,7 @@ export async function untilInterrupted(work: (signal: AbortSignal) => Promise<nu
     return await work(interruption.signal);
   } catch (error) {
     if (error instanceof Interrupted) return EXIT.interrupted;
-    process.stderr.write(`evertoken: ${describe(error)}\n`);
+    process.stderr.write(`evertoken: ${describe(retell(error))}\n`);
     return error instanceof InvalidInputError ? EXIT.usage : EXIT.failed;
   } finally {
     process.off("SIGINT", interrupt);

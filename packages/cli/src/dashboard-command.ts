@@ -3,6 +3,7 @@
 import { createDashboard, createFleet, serveDashboard } from "@evertoken/dashboard";
 import type { Command } from "commander";
 import { EXIT, untilInterrupted, wholeNumber } from "./command.js";
+import { inFlags } from "./flags.js";
 
 interface Options {
   readonly prometheus: string;
@@ -30,7 +31,10 @@ Example:
 
 Exit codes: 0 ended by Ctrl-C or SIGTERM; 1 failed, a port in use say; 2 bad usage.`,
     )
-    .action(async (options: Options) => exit(await untilInterrupted((signal) => serve(options, signal))));
+    .action(async (options: Options, command: Command) => {
+      const retell = inFlags(command, { of: ["createFleet options"], flags: { prometheusUrl: "--prometheus" } });
+      exit(await untilInterrupted((signal) => serve(options, signal), retell));
+    });
 }
 
 async function serve({ prometheus, authorizationFile, port }: Options, signal: AbortSignal): Promise<number> {

@@ -14,6 +14,7 @@ import {
 } from "@evertoken/simulator";
 import { type Command, Option } from "commander";
 import { decimal, EXIT, untilInterrupted, wholeNumber } from "./command.js";
+import { inFlags } from "./flags.js";
 import { simulatorPage } from "./simulate/page.js";
 import { addScenariosCommand } from "./simulate/scenarios-command.js";
 import { addWhyCommand } from "./simulate/why-command.js";
@@ -52,6 +53,21 @@ interface Options {
 }
 
 const MINUTE_MS = 60_000;
+
+const WORDING = {
+  of: ["startSimulator options", "environment"],
+  flags: {
+    dataDir: "--data",
+    journalFile: "--journal",
+    instanceFile: "--instance",
+    instanceEvents: "--event",
+    roleName: "--role",
+    ipv6: "--via",
+    timeline: "--fault",
+    credentialLifetimeMs: "--lifetime",
+    rotationIntervalMs: "--rotation",
+  },
+};
 
 export function addSimulateCommand(program: Command, exit: (code: number) => void): void {
   const simulateCommand = program
@@ -125,7 +141,9 @@ ${faultList()}
 Exit codes: 0 ended by Ctrl-C or SIGTERM, or a scenario that went as expected; 1 failed, a port in use say, or a scenario
 that did not; 2 bad usage; 130 a scenario that was ended by Ctrl-C or SIGTERM before it was over.`,
     )
-    .action(async (options: Options) => exit(await untilInterrupted((signal) => simulate(options, signal))));
+    .action(async (options: Options, command: Command) => {
+      exit(await untilInterrupted((signal) => simulate(options, signal), inFlags(command, WORDING)));
+    });
   addScenariosCommand(simulateCommand, exit);
   addWhyCommand(simulateCommand, exit);
 }
@@ -142,6 +160,7 @@ async function simulate(options: Options, signal: AbortSignal): Promise<number> 
     const message = "is given together with --clock manual: expected one of the two";
     throw new InvalidInputError("evertoken simulate", [{ field: "--speed", message }]);
   }
+  assertRotation(options);
   const isSpot = options.instance === undefined && options.event.some(({ event }) => event === "spot-interruption");
   const simulator = await startSimulator({
     imdsPort,
@@ -196,6 +215,13 @@ async function simulate(options: Options, signal: AbortSignal): Promise<number> 
     process.off("SIGHUP", reload);
     await simulator.close();
   }
+}
+
+/** Said here, where both are minutes; a scenario may have another lifetime. */
+function assertRotation({ rotation = 0, scenario, lifetime = scenario === undefined ? 360 : rotation }: Options): void {
+  if (rotation <= lifetime) return;
+  const message = `is ${rotation}: expected at most --lifetime (${lifetime} minutes), or there would be times without valid credentials`;
+  throw new InvalidInputError("evertoken simulate", [{ field: "--rotation", message }]);
 }
 
 function inMilliseconds(minutes: number | undefined): number | undefined {

@@ -13,8 +13,9 @@ import {
 import { InvalidInputError } from "@evertoken/core";
 import { type Command, Option } from "commander";
 import { EXIT, untilInterrupted, wholeNumber } from "../command.js";
+import { inFlags } from "../flags.js";
 import { percentage } from "./judging.js";
-import { addMeasuringOptions, type MeasuringOptions, measure, settingsOf } from "./measuring.js";
+import { addMeasuringOptions, MEASURING_WORDING, type MeasuringOptions, measure, settingsOf } from "./measuring.js";
 
 interface Options extends MeasuringOptions {
   readonly good?: string;
@@ -56,8 +57,10 @@ Example:
 
 Exit codes: 0 found, or there is no loss; 1 the bench failed; 2 bad usage; 3 cannot tell; 130 interrupted.`,
     )
-    .action(async (candidates: string[], options: Options) => {
-      exit(await untilInterrupted((signal) => search(candidates, options, signal)));
+    .action(async (candidates: string[], options: Options, command: Command) => {
+      exit(
+        await untilInterrupted((signal) => search(candidates, options, signal), inFlags(command, MEASURING_WORDING)),
+      );
     });
 }
 

@@ -2,8 +2,9 @@
 
 import type { Command } from "commander";
 import { EXIT, untilInterrupted } from "../command.js";
+import { inFlags } from "../flags.js";
 import { addJudgingOptions, EXIT_BY_WORD, type JudgingOptions } from "./judging.js";
-import { addMeasuringOptions, type MeasuringOptions, measure, settingsOf } from "./measuring.js";
+import { addMeasuringOptions, MEASURING_WORDING, type MeasuringOptions, measure, settingsOf } from "./measuring.js";
 import {
   addOutputOptions,
   addSavingOptions,
@@ -39,8 +40,13 @@ Example:
 Exit codes: 0 faster, or no worse; 1 slower, or the bench failed; 2 bad usage; 3 cannot tell;
             130 interrupted: what was measured is kept and reported, what was written is removed.`,
     )
-    .action(async (a: string, others: string[], options: Options) => {
-      exit(await untilInterrupted((signal) => compareCandidates([a, ...others], options, signal)));
+    .action(async (a: string, others: string[], options: Options, command: Command) => {
+      exit(
+        await untilInterrupted(
+          (signal) => compareCandidates([a, ...others], options, signal),
+          inFlags(command, MEASURING_WORDING),
+        ),
+      );
     });
 }
 

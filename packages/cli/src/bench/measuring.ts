@@ -35,6 +35,18 @@ export interface MeasuringOptions {
   readonly yes?: true;
 }
 
+/** How errors about these options are worded: see `inFlags`. */
+export const MEASURING_WORDING = {
+  of: ["settings of the bench", "cases of the bench"],
+  flags: {
+    cases: "--case",
+    measureMs: "--measure",
+    warmUpMs: "--warm-up",
+    arrivalsPerSecond: "--arrivals",
+    tls: "--https",
+  },
+};
+
 const DEFAULT_CASE = "put-4KiB";
 
 export function addMeasuringOptions(command: Command): Command {

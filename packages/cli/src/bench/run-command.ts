@@ -3,7 +3,8 @@
 import { singleReport } from "@evertoken/bench";
 import type { Command } from "commander";
 import { EXIT, untilInterrupted } from "../command.js";
-import { addMeasuringOptions, type MeasuringOptions, measure, settingsOf } from "./measuring.js";
+import { inFlags } from "../flags.js";
+import { addMeasuringOptions, MEASURING_WORDING, type MeasuringOptions, measure, settingsOf } from "./measuring.js";
 import { addSavingOptions, assertSavable, keep, type SavingOptions } from "./outputs.js";
 
 type Options = MeasuringOptions & SavingOptions & { readonly json?: true };
@@ -26,8 +27,13 @@ Example:
 Exit codes: 0 measured; 1 the candidate takes no part, or the bench failed; 2 bad usage;
             130 interrupted: what was measured is kept and reported, what was written is removed.`,
     )
-    .action(async (candidate: string, options: Options) => {
-      exit(await untilInterrupted((signal) => runCandidate(candidate, options, signal)));
+    .action(async (candidate: string, options: Options, command: Command) => {
+      exit(
+        await untilInterrupted(
+          (signal) => runCandidate(candidate, options, signal),
+          inFlags(command, MEASURING_WORDING),
+        ),
+      );
     });
 }
 
