@@ -35,7 +35,10 @@ export async function publishedVersions(from: string, to: string, { signal }: As
   const all: unknown = JSON.parse(await ask([SDK_PACKAGE, "versions", "dist-tags"], signal));
   const { versions, "dist-tags": tags } = all as { versions: string | string[]; "dist-tags": Record<string, string> };
   // npm leaves out the list around a single one.
-  const releases = [versions].flat().filter((one) => RELEASE.test(one)).sort(byVersion);
+  const releases = [versions]
+    .flat()
+    .filter((one) => RELEASE.test(one))
+    .sort(byVersion);
   const indexOf = (end: string) => releases.indexOf(tags[end] ?? end);
   refuse(...[from, to].filter((end) => indexOf(end) < 0).map(unpublished));
   const [first, last] = [indexOf(from), indexOf(to)];
