@@ -1,6 +1,6 @@
 // What a pool gives and costs, beside clients of the stock SDK, in the same run and by turns:
 //   - latency of a 4 KiB PutObject around credential rotations, with an IMDS that takes 900 ms for each answer;
-//   - memory of a pool of 100 clients and of 100 stock clients, over what one client of the kind costs in use;
+//   - memory of each further pool of 100 clients in use, and of each further 100 stock clients;
 //   - CPU time of `pool.send` over `client.send`, for SDK clients that are alike.
 // The simulator has a process of its own, so none of its work is counted. Run nothing else meanwhile.
 //
@@ -18,6 +18,8 @@ import { startSimulator } from "@evertoken/simulator";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 
 const CLIENTS = 100;
+/** Hundreds of clients whose memory is read, after the first. */
+const FURTHER = 4;
 const ROUNDS = Number(process.env.ROUNDS ?? 5);
 const ROTATION_MS = 10_000;
 const BODY = Buffer.alloc(4096, 1);
@@ -88,21 +90,22 @@ const readings = {
   },
 
   /**
-   * What a hundred clients add to a process in which one has done the same work, until that adds nothing any more: code and
-   * its compilation are not counted.
+   * What each further hundred clients add to a process in which one, and then a hundred, have done the same work: code and
+   * its compilation are not counted, and what V8 sets aside matters less than for one hundred.
    */
   async memory() {
     const concurrency = Number(process.env.CONCURRENCY);
-    const one = senderOf(1);
-    for (let turn = 0; turn < 3; turn++) {
-      await load(one.send, concurrency, (index) => index >= 3000);
-      await memoryHeld();
+    const senders = [senderOf(1)];
+    await load(senders[0].send, concurrency, (index) => index >= 3000);
+    const held = [];
+    while (held.length <= FURTHER) {
+      const hundred = senderOf(CLIENTS);
+      await load(hundred.send, concurrency, (index) => index >= 1000);
+      senders.push(hundred);
+      held.push(await memoryHeld());
     }
-    const before = await memoryHeld();
-    const hundred = senderOf(CLIENTS);
-    await load(hundred.send, concurrency, (index) => index >= 3000);
-    const after = await memoryHeld();
-    return { heap: after.heap - before.heap, rss: after.rss - before.rss, created: hundred.created() };
+    const added = (name) => (held.at(-1)[name] - held[0][name]) / FURTHER;
+    return { heap: added("heap"), rss: added("rss"), created: senders.at(-1).created() };
   },
 
   /** By short turns in one process, in pairs: whatever else the host does, hits both of a pair alike. */
