@@ -34,8 +34,8 @@ interface OverviewProps {
 
 function Overview({ address, change, time }: OverviewProps) {
   const asked = useAsked("hosts", (signal) => askHosts(signal), time);
-  const { text = "", trouble = "all", order = "survival" } = address.query;
-  const chosenOrder = ORDERS.find((known) => known === order) ?? "survival";
+  const { text = "", trouble = "all", order = "urgency" } = address.query;
+  const chosenOrder = ORDERS.find((known) => known === order) ?? "urgency";
   const ranked = useMemo(
     () => rank(asked.known ?? [], asked.at ?? 0, chosenOrder),
     [asked.known, asked.at, chosenOrder],
@@ -46,7 +46,7 @@ function Overview({ address, change, time }: OverviewProps) {
   return (
     <>
       <Announcer message={announcement(asked, ranked)} time={time} />
-      <Header title="Fleet" subtitle={subtitleOf(asked, ranked)} status={statusOf(asked)} now={asked.at} />
+      <Header title="Fleet" subtitle={subtitleOf(asked, ranked, chosenOrder)} status={statusOf(asked)} now={asked.at} />
       <main class={asked.problem === undefined ? undefined : "is-old"}>
         <Summary ranked={ranked} isKnown={asked.known !== undefined} />
         <section class="card fleet" aria-label="Hosts">
@@ -78,7 +78,7 @@ function Overview({ address, change, time }: OverviewProps) {
               hosts={ranked.length}
               now={asked.at ?? 0}
               order={chosenOrder}
-              onOrder={(value: Order) => change({ order: value === "survival" ? "" : value })}
+              onOrder={(value: Order) => change({ order: value === chosenOrder ? "" : value })}
             />
           )}
         </section>
@@ -88,8 +88,10 @@ function Overview({ address, change, time }: OverviewProps) {
   );
 }
 
-function subtitleOf({ known }: Asked<unknown>, ranked: readonly Ranked[]): string {
-  return known === undefined ? "Hosts by Prometheus" : `${counted(ranked.length, "host")}, the shortest survival first`;
+function subtitleOf({ known }: Asked<unknown>, ranked: readonly Ranked[], order: Order): string {
+  if (known === undefined) return "Hosts by Prometheus";
+  const hosts = counted(ranked.length, "host");
+  return order === "urgency" ? `${hosts}, the most urgent first` : hosts;
 }
 
 function announcement({ problem, known }: Asked<unknown>, ranked: readonly Ranked[]): string {
