@@ -133,6 +133,8 @@ describe.skipIf(SKIPPED)("the page of a fleet", () => {
     await until(page, async () => (await names()).slice(0, 6).join() === urgent.join());
 
     expect(await rows(page).count()).toBe(200);
+    expect((await rows(page).first().innerText()).replace(/\s+/g, " ")).toMatch(/ Silent – – 0 0 0$/);
+    expect(await page.locator(".fleet-totals dd").first().innerText()).toBe("1,000");
     await page.getByRole("button", { name: /^All ?1,000$/ }).waitFor();
     await page.getByRole("button", { name: /^Errors ?4$/ }).waitFor();
     expect(await page.evaluate("document.querySelectorAll('*').length")).toBeLessThan(6000);

@@ -7,7 +7,7 @@ import { Announcer } from "../ui/announcer.js";
 import { Choice } from "../ui/choice.js";
 import { Header } from "../views/header.js";
 import { roughLength } from "../words/lengths.js";
-import { counted } from "../words/numbers.js";
+import { count, counted } from "../words/numbers.js";
 import { statusOf, Trouble, Unknown } from "./asked-views.js";
 import { HostPage } from "./host-page.js";
 import { HostTable } from "./host-table.js";
@@ -115,7 +115,7 @@ function Summary({ ranked, isKnown }: SummaryProps) {
   );
   const of = (severity: string) => ranked.filter(({ judgement }) => judgement.severity === severity).length;
   const figures: readonly (readonly [name: string, value: string, severity?: string | undefined])[] = [
-    ["Hosts", isKnown ? String(ranked.length) : "–"],
+    ["Hosts", isKnown ? count(ranked.length) : "–"],
     ["Shortest survival", shortest === undefined ? "–" : Number.isFinite(least) ? roughLength(least) : "endless"],
     ["In trouble", isKnown ? String(of("error")) : "–", of("error") > 0 ? "error" : undefined],
     ["With warnings", isKnown ? String(of("warning")) : "–", of("warning") > 0 ? "warning" : undefined],
