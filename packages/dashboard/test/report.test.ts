@@ -19,6 +19,7 @@ describe("a report", () => {
     const style = /<style>(.*?)<\/style>/s.exec(html)?.[1] ?? "";
     expect(style).toBe("body { margin: 0 }");
     expect(html).toContain(`script-src ${sha256(script)}; style-src ${sha256(style)}; img-src data:`);
+    expect(html).toContain("require-trusted-types-for 'script'; trusted-types 'none'");
     expect(html).not.toMatch(/(?:src|href)="(?!data:)/);
     expect(html.match(/<script/g)).toHaveLength(2);
   });

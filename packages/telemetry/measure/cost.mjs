@@ -241,6 +241,8 @@ function quantile(numbers, q) {
 }
 
 if (process.env.SIMULATOR) {
+  // However the other process ended.
+  process.once("disconnect", () => process.exit());
   const simulator = await startSimulator();
   process.send({ imdsUrl: simulator.imdsUrl, s3Url: simulator.s3Url });
 } else await measure();

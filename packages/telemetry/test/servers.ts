@@ -21,6 +21,32 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+export interface ExpositionServer {
+  /** `host:port` */
+  readonly address: string;
+  readonly scrapes: number;
+}
+
+/** Is scraped as a process with metrics would be. @param text what it answers, told how often it was asked. */
+export async function expositionServer(text: (scrapes: number) => string): Promise<ExpositionServer> {
+  let scrapes = 0;
+  const server = createServer((_, answer) => {
+    scrapes += 1;
+    answer.writeHead(200, { "content-type": "text/plain; version=0.0.4" }).end(`${text(scrapes)}\n`);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    get scrapes() {
+      return scrapes;
+    },
+  };
+}
+
 /** Starts a server and waits until it says at `/-/ready` that it is. */
 async function start(command: string, args: readonly string[], url: string): Promise<void> {
   const process = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
@@ -63,10 +89,17 @@ interface PrometheusSetup {
   readonly targets: Readonly<Record<string, readonly string[]>>;
   readonly rules?: RuleFile;
   readonly alertmanager?: string;
+  /** What is scraped says itself of which job and instance it is. */
+  readonly honorLabels?: boolean;
 }
 
 /** Scrapes and judges twice a second. @returns its URL. */
-export async function prometheus({ targets, rules, alertmanager }: PrometheusSetup): Promise<string> {
+export async function prometheus({
+  targets,
+  rules,
+  alertmanager,
+  honorLabels = false,
+}: PrometheusSetup): Promise<string> {
   const path = folder();
   const [file, rulesFile] = [join(path, "prometheus.yaml"), join(path, "rules.yaml")];
   if (rules !== undefined) writeFileSync(rulesFile, stringify(rules));
@@ -80,6 +113,7 @@ export async function prometheus({ targets, rules, alertmanager }: PrometheusSet
         : { alerting: { alertmanagers: [{ static_configs: [{ targets: [alertmanager] }] }] } }),
       scrape_configs: Object.entries(targets).map(([job_name, targets]) => ({
         job_name,
+        honor_labels: honorLabels,
         static_configs: [{ targets }],
       })),
     }),

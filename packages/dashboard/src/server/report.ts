@@ -54,7 +54,7 @@ export function reportOf(hello: Hello, folder?: string): string {
     })
     .replace(ICON, (_, path: string) => `<link rel="icon" href="data:image/svg+xml;base64,${base64(file(path))}">`);
   if (hashes.script.length !== 1) throw new ReportError(NOT_BUILT);
-  const policy = `default-src 'none'; script-src ${hashes.script.join(" ")}; style-src ${hashes.style.join(" ")}; img-src data:; base-uri 'none'; form-action 'none'`;
+  const policy = `default-src 'none'; script-src ${hashes.script.join(" ")}; style-src ${hashes.style.join(" ")}; img-src data:; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'`;
   return body.replace(/<head>/, `<head><meta http-equiv="content-security-policy" content="${policy}">`);
 }
 

@@ -11,7 +11,8 @@ import { startSimulator } from "@evertoken/simulator";
 import type { Page } from "playwright-core";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { isMissing } from "../../../../tools/real-tool.js";
-import { freePort, prometheus } from "../../../telemetry/test/servers.js";
+import { expositionServer, freePort, prometheus } from "../../../telemetry/test/servers.js";
+import { largeFleet, nameOf, TROUBLED } from "../large-fleet.js";
 import { barriers, NO_BROWSER, open, overhang, useBrowser, watched } from "./browser.js";
 
 useBrowser();
@@ -50,8 +51,8 @@ async function stuck(): Promise<OneHost> {
   return host;
 }
 
-async function fleetOf(targets: readonly string[]) {
-  const url = await prometheus({ targets: { "evertoken-agent": targets } });
+async function fleetOf(targets: readonly string[], honorLabels = false) {
+  const url = await prometheus({ targets: { "evertoken-agent": targets }, honorLabels });
   const served = await serveDashboard(createDashboard({ fleet: createFleet({ prometheusUrl: url }) }), { port: 0 });
   onTestFinished(() => served.close());
   return `${served.url}/`;
@@ -121,6 +122,37 @@ describe.skipIf(SKIPPED)("the page of a fleet", () => {
     await page.getByRole("heading", { name: low, level: 1 }).waitFor();
     const { violations } = await watched(page);
     expect(violations).toEqual([]);
+  });
+
+  it("of a thousand hosts shows those that need somebody, and finds any", { timeout: 60_000 }, async () => {
+    const server = await expositionServer((scrapes) => largeFleet(1000, scrapes));
+    const { page } = await open(await fleetOf([server.address], true));
+    const { silent, failing, critical, surfaced, low, away } = TROUBLED;
+    const urgent = [silent, failing, critical, surfaced, low, away].map(nameOf);
+    const names = () => page.locator("tbody th a").allInnerTexts();
+    await until(page, async () => (await names()).slice(0, 6).join() === urgent.join());
+
+    expect(await rows(page).count()).toBe(200);
+    expect((await rows(page).first().innerText()).replace(/\s+/g, " ")).toMatch(/ Silent – – 0 0 0$/);
+    expect(await page.locator(".fleet-totals dd").first().innerText()).toBe("1,000");
+    await page.getByRole("button", { name: /^All ?1,000$/ }).waitFor();
+    await page.getByRole("button", { name: /^Errors ?4$/ }).waitFor();
+    expect(await page.evaluate("document.querySelectorAll('*').length")).toBeLessThan(6000);
+    expect(await barriers(page)).toEqual([]);
+
+    const hidden = nameOf(999);
+    expect(await names()).not.toContain(hidden);
+    await page.getByRole("searchbox").fill(hidden.split(".")[0] ?? "");
+    await expect.poll(names).toEqual([hidden]);
+    await page.getByRole("searchbox").fill("");
+    await page.getByRole("button", { name: "Survives" }).click();
+    await expect.poll(async () => (await names()).slice(0, 4)).toEqual([silent, failing, critical, low].map(nameOf));
+    await page.getByRole("button", { name: "Survives" }).click();
+    await expect.poll(async () => (await names()).slice(0, 6)).toEqual(urgent);
+    await page.getByRole("button", { name: "Show more of 1,000" }).click();
+    await expect.poll(() => rows(page).count()).toBe(400);
+    await page.setViewportSize({ width: 360, height: 740 });
+    expect(await overhang(page)).toBe(0);
   });
 
   it("says what is missing when Prometheus knows of no host", async () => {

@@ -7,7 +7,7 @@ import { Announcer } from "../ui/announcer.js";
 import { Choice } from "../ui/choice.js";
 import { Header } from "../views/header.js";
 import { roughLength } from "../words/lengths.js";
-import { counted } from "../words/numbers.js";
+import { count, counted } from "../words/numbers.js";
 import { statusOf, Trouble, Unknown } from "./asked-views.js";
 import { HostPage } from "./host-page.js";
 import { HostTable } from "./host-table.js";
@@ -34,8 +34,8 @@ interface OverviewProps {
 
 function Overview({ address, change, time }: OverviewProps) {
   const asked = useAsked("hosts", (signal) => askHosts(signal), time);
-  const { text = "", trouble = "all", order = "survival" } = address.query;
-  const chosenOrder = ORDERS.find((known) => known === order) ?? "survival";
+  const { text = "", trouble = "all", order = "urgency" } = address.query;
+  const chosenOrder = ORDERS.find((known) => known === order) ?? "urgency";
   const ranked = useMemo(
     () => rank(asked.known ?? [], asked.at ?? 0, chosenOrder),
     [asked.known, asked.at, chosenOrder],
@@ -46,7 +46,7 @@ function Overview({ address, change, time }: OverviewProps) {
   return (
     <>
       <Announcer message={announcement(asked, ranked)} time={time} />
-      <Header title="Fleet" subtitle={subtitleOf(asked, ranked)} status={statusOf(asked)} now={asked.at} />
+      <Header title="Fleet" subtitle={subtitleOf(asked, ranked, chosenOrder)} status={statusOf(asked)} now={asked.at} />
       <main class={asked.problem === undefined ? undefined : "is-old"}>
         <Summary ranked={ranked} isKnown={asked.known !== undefined} />
         <section class="card fleet" aria-label="Hosts">
@@ -78,7 +78,7 @@ function Overview({ address, change, time }: OverviewProps) {
               hosts={ranked.length}
               now={asked.at ?? 0}
               order={chosenOrder}
-              onOrder={(value: Order) => change({ order: value === "survival" ? "" : value })}
+              onOrder={(value: Order) => change({ order: value === chosenOrder ? "" : value })}
             />
           )}
         </section>
@@ -88,8 +88,10 @@ function Overview({ address, change, time }: OverviewProps) {
   );
 }
 
-function subtitleOf({ known }: Asked<unknown>, ranked: readonly Ranked[]): string {
-  return known === undefined ? "Hosts by Prometheus" : `${counted(ranked.length, "host")}, the shortest survival first`;
+function subtitleOf({ known }: Asked<unknown>, ranked: readonly Ranked[], order: Order): string {
+  if (known === undefined) return "Hosts by Prometheus";
+  const hosts = counted(ranked.length, "host");
+  return order === "urgency" ? `${hosts}, the most urgent first` : hosts;
 }
 
 function announcement({ problem, known }: Asked<unknown>, ranked: readonly Ranked[]): string {
@@ -113,7 +115,7 @@ function Summary({ ranked, isKnown }: SummaryProps) {
   );
   const of = (severity: string) => ranked.filter(({ judgement }) => judgement.severity === severity).length;
   const figures: readonly (readonly [name: string, value: string, severity?: string | undefined])[] = [
-    ["Hosts", isKnown ? String(ranked.length) : "–"],
+    ["Hosts", isKnown ? count(ranked.length) : "–"],
     ["Shortest survival", shortest === undefined ? "–" : Number.isFinite(least) ? roughLength(least) : "endless"],
     ["In trouble", isKnown ? String(of("error")) : "–", of("error") > 0 ? "error" : undefined],
     ["With warnings", isKnown ? String(of("warning")) : "–", of("warning") > 0 ? "warning" : undefined],

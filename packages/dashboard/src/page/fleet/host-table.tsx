@@ -106,7 +106,7 @@ function Row({ ranked: { host, judgement }, now }: { readonly ranked: Ranked; re
           </svg>
         </div>
       </td>
-      <td data-label="Answered">{answeredAt === undefined ? "never" : spokenAge(Math.max(0, now - answeredAt))}</td>
+      <td data-label="Answered">{answered(answeredAt, isSilent, now)}</td>
       <td data-label="Failed, 15 min" class={trouble(failedRefreshes, "warning")}>
         {count(failedRefreshes)}
       </td>
@@ -118,6 +118,12 @@ function Row({ ranked: { host, judgement }, now }: { readonly ranked: Ranked; re
       </td>
     </tr>
   );
+}
+
+/** Of who is silent it is not known any more. */
+function answered(at: number | undefined, isSilent: boolean, now: number): string {
+  if (at === undefined) return isSilent ? "–" : "never";
+  return spokenAge(Math.max(0, now - at));
 }
 
 function told(survivalMs: number | undefined): string {

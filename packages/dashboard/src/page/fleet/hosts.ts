@@ -72,6 +72,7 @@ function hostsIn(answers: Answers): Host[] {
   const [present, down, failed] = [figureOf(answers.present), figureOf(answers.down), figureOf(answers.failed)];
   const stale = (outcome: string) => figureOf(answers.stale.filter(({ labels }) => labels.outcome === outcome));
   const [replayed, surfaced] = [stale("replayed"), stale("surfaced")];
+  const states = statesByHost(answers.states);
   const known = new Map(answers.known.map(({ labels }) => [keyOf(labels), labels]));
   return [...known].map(([key, { job = "", instance = "", version = "" }]) => ({
     job,
@@ -80,7 +81,7 @@ function hostsIn(answers: Answers): Host[] {
     isSilent: present(key) === undefined || down(key) !== undefined,
     survivalMs: scaled(survival(key)),
     lifetimeMs: scaled(lifetime(key)),
-    state: worstState(answers.states, key),
+    state: WORST_FIRST.find((state) => states.get(key)?.has(state)),
     answeredAt: scaled(answered(key)),
     failedRefreshes: Math.round(failed(key) ?? 0),
     replayed: Math.round(replayed(key) ?? 0),
@@ -88,9 +89,14 @@ function hostsIn(answers: Answers): Host[] {
   }));
 }
 
-function worstState(states: readonly Value[], key: string): string | undefined {
-  const own = states.filter(({ labels }) => keyOf(labels) === key).map(({ labels }) => labels.state);
-  return WORST_FIRST.find((state) => own.includes(state));
+function statesByHost(values: readonly Value[]): ReadonlyMap<string, ReadonlySet<string>> {
+  const states = new Map<string, Set<string>>();
+  for (const { labels } of values) {
+    const key = keyOf(labels);
+    const own = states.get(key) ?? new Set();
+    states.set(key, own.add(labels.state ?? ""));
+  }
+  return states;
 }
 
 function keyOf({ job = "", instance = "" }: Labels): string {

@@ -8,7 +8,7 @@ export interface Ranked {
   readonly judgement: HostJudgement;
 }
 
-export const ORDERS = ["survival", "host", "answered", "failed", "replayed", "surfaced"] as const;
+export const ORDERS = ["urgency", "survival", "host", "answered", "failed", "replayed", "surfaced"] as const;
 export type Order = (typeof ORDERS)[number];
 
 export type Trouble = "all" | "error" | "warning" | "good";
@@ -17,9 +17,14 @@ export type Trouble = "all" | "error" | "warning" | "good";
 const survival = ({ isSilent, survivalMs }: Host) =>
   isSilent ? Number.NEGATIVE_INFINITY : (survivalMs ?? Number.NEGATIVE_INFINITY);
 
-const COMPARE: Readonly<Record<Order, (a: Host, b: Host) => number>> = {
+const URGENCY: Readonly<Record<Severity, number>> = { error: 0, warning: 1, note: 2, good: 3 };
+
+/** Making one for each comparison takes longer than all the rest. */
+const NAMES = new Intl.Collator("en", { numeric: true });
+
+const COMPARE: Readonly<Record<Exclude<Order, "urgency">, (a: Host, b: Host) => number>> = {
   survival: (a, b) => compare(survival(a), survival(b)),
-  host: (a, b) => a.instance.localeCompare(b.instance, "en", { numeric: true }),
+  host: (a, b) => NAMES.compare(a.instance, b.instance),
   answered: (a, b) => compare(a.answeredAt ?? 0, b.answeredAt ?? 0),
   failed: (a, b) => compare(b.failedRefreshes, a.failedRefreshes),
   replayed: (a, b) => compare(b.replayed, a.replayed),
@@ -32,9 +37,13 @@ function compare(a: number, b: number): number {
 }
 
 export function rank(hosts: readonly Host[], now: number, order: Order): Ranked[] {
+  const by = (a: Ranked, b: Ranked) =>
+    order === "urgency"
+      ? URGENCY[a.judgement.severity] - URGENCY[b.judgement.severity]
+      : COMPARE[order](a.host, b.host);
   return hosts
-    .toSorted((a, b) => COMPARE[order](a, b) || COMPARE.survival(a, b) || COMPARE.host(a, b))
-    .map((host) => ({ host, judgement: judgeHost(host, now) }));
+    .map((host) => ({ host, judgement: judgeHost(host, now) }))
+    .sort((a, b) => by(a, b) || COMPARE.survival(a.host, b.host) || COMPARE.host(a.host, b.host));
 }
 
 /** @param text all of its words must occur in the host's names, state or verdict. */

@@ -1,5 +1,7 @@
 /** A few buttons of which one is pressed: range, time zone, filter. */
 
+import { count } from "../words/numbers.js";
+
 export interface ChoiceProps<T extends string> {
   readonly label: string;
   readonly options: readonly { readonly value: T; readonly label: string; readonly count?: number }[];
@@ -19,7 +21,7 @@ export function Choice<T extends string>({ label, options, value, onChoose }: Ch
           onClick={() => onChoose(option.value)}
         >
           {option.label}
-          {option.count === undefined ? null : <span class="tally">{option.count}</span>}
+          {option.count === undefined ? null : <span class="tally">{count(option.count)}</span>}
         </button>
       ))}
     </fieldset>
