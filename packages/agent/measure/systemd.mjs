@@ -3,8 +3,8 @@
 //   npm run measure:systemd
 //   npm run measure:systemd -- --base DIR      # keeps the bare Debian in DIR for the next run
 //   npm run measure:systemd -- --only clock    # the checks whose names match, and the first, which all need
-// Needs the Debian packages mmdebstrap, e2fsprogs and qemu-system-x86, and Debian's and npm's registries. Nothing of this machine
-// is booted or changed; what it makes is under /var/tmp and is removed in the end.
+// Needs root, the Debian packages mmdebstrap, e2fsprogs and qemu-system-x86, and Debian's and npm's registries. Nothing of this
+// machine is booted or changed; what it makes is under /var/tmp and is removed in the end.
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { copyFile, cp } from "node:fs/promises";
@@ -22,7 +22,7 @@ const FIRST_SCRIPT = `#!/bin/sh
 tar -xf /dev/vdb -C /opt && exec /opt/node /opt/checks/checks.mjs
 `;
 
-/** Linked into the file systems that Debian's installer would make: /proc and /sys are mounted while hooks run. */
+/** A disk of what was unpacked, without /proc and /sys, which are mounted while hooks run. */
 const MAKE_DISK = `set -e
 copy=$2/copy
 mkdir "$copy"
@@ -34,13 +34,15 @@ cp "$1/vmlinuz" "$1/initrd.img" "$2"
 
 const PACKAGES = ["systemd", "systemd-sysv", "linux-image-cloud-amd64", "libstdc++6", "iproute2"];
 
-/** Runs it, and gives what it printed. `limitMs` is a hard end. */
+/** What is under way. All of these end by SIGTERM, and take away what they had mounted. */
+let running;
+
+/** Runs it, and gives what it printed. */
 function run(command, args, { limitMs = 5 * MINUTE_MS, cwd, onLine } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd,
       timeout: limitMs,
-      killSignal: "SIGKILL",
       stdio: ["ignore", "pipe", "pipe"],
     });
     running = child;
@@ -61,8 +63,6 @@ function run(command, args, { limitMs = 5 * MINUTE_MS, cwd, onLine } = {}) {
     });
   });
 }
-
-let running;
 
 async function makeBase(base) {
   if (existsSync(join(base, "root.img"))) return;
@@ -101,32 +101,21 @@ async function makeTape(folder) {
   writeFileSync(join(tape, "checks/only"), only);
   const disk = join(folder, "tape.tar");
   // QEMU counts a disk in blocks.
-  await run("tar", [
-    "--owner=0",
-    "--group=0",
-    "--mode=go=rX,u+rw",
-    "--exclude=*.tgz",
-    "-b",
-    "128",
-    "-cf",
-    disk,
-    "-C",
-    tape,
-    ".",
-  ]);
+  const asRoot = ["--owner=0", "--group=0", "--mode=go=rX,u+rw"];
+  await run("tar", [...asRoot, "--exclude=*.tgz", "-b", "128", "-cf", disk, "-C", tape, "."]);
   return disk;
 }
 
 async function boot(base, tape, folder) {
   console.log("# boots; emulated, so a second there is a few here");
-  const console_ = join(folder, "console");
+  const consoleFile = join(folder, "console");
   const seen = { ok: 0, failed: 0, plan: undefined };
   const drive = (file, more = "") => ["-drive", `file=${file},format=raw,if=virtio${more}`];
   const booted = run(
     "qemu-system-x86_64",
     [
       ...["-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", "1024", "-nic", "none", "-no-reboot"],
-      ...["-display", "none", "-monitor", "none", "-serial", `file:${console_}`, "-serial", "stdio"],
+      ...["-display", "none", "-monitor", "none", "-serial", `file:${consoleFile}`, "-serial", "stdio"],
       ...["-kernel", join(base, "vmlinuz"), "-initrd", join(base, "initrd.img")],
       ...["-append", `console=ttyS0 root=/dev/vda rw panic=-1 systemd.run=${FIRST_COMMAND}`],
       ...drive(join(base, "root.img"), ",snapshot=on"),
@@ -145,20 +134,14 @@ async function boot(base, tape, folder) {
   );
   await booted.catch((error) => console.log(`# ${error.message}`));
   if (seen.plan !== seen.ok + seen.failed)
-    console.log(`# it ended before its plan:\n${readFileSync(console_, "utf8").slice(-3000)}`);
+    console.log(`# it ended before its plan:\n${readFileSync(consoleFile, "utf8").slice(-3000)}`);
   console.log(`${seen.ok} passed, ${seen.failed} failed`);
   return seen.plan === seen.ok && seen.failed === 0;
 }
 
+if (process.geteuid() !== 0) throw new Error("expected root: mmdebstrap unpacks a system with its owners");
 const folder = mkdtempSync("/var/tmp/evertoken-systemd-");
-const clean = () => rmSync(folder, { recursive: true, force: true });
-for (const signal of ["SIGINT", "SIGTERM"]) {
-  process.on(signal, () => {
-    running?.kill("SIGKILL");
-    clean();
-    process.exit(130);
-  });
-}
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => running?.kill());
 const { base = join(folder, "base"), only } = parseArgs({
   options: { base: { type: "string" }, only: { type: "string", default: "" } },
 }).values;
@@ -167,5 +150,5 @@ try {
   const isGood = await boot(base, await makeTape(folder), folder);
   process.exitCode = isGood ? 0 : 1;
 } finally {
-  clean();
+  rmSync(folder, { recursive: true, force: true });
 }

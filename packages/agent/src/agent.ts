@@ -329,7 +329,7 @@ class HostAgent implements Agent {
   }
 
   #onClockStep(byMs: number): void {
-    this.#log.warn("this host's clock was set", { byMs });
+    this.#log.warn(`this host's clock was set ${byMs < 0 ? "back" : "forward, or the host slept"}`, { byMs });
     for (const { issuer } of this.#roles) issuer.noteClockStep(byMs);
   }
 

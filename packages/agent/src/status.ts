@@ -104,7 +104,8 @@ export function describeStatus(status: AgentStatus): string {
 }
 
 function describeStep({ at, byMs }: ClockStep, now: number): string {
-  return `this host's clock was set ${byMs < 0 ? "back" : "forward"} by ${spoken(Math.abs(byMs))}, ${spoken(now - at)} ago`;
+  const what = byMs < 0 ? "this host's clock was set back" : "this host slept, or its clock was set forward,";
+  return `${what} by ${spoken(Math.abs(byMs))}, ${spoken(now - at)} ago`;
 }
 
 function describeHeld(held: HeldStatus, now: number): string {

@@ -32,7 +32,9 @@ describe("an agent whose host's clock is set", () => {
       );
 
       expect((await credentials()).AccessKeyId).toBe(before.AccessKeyId);
-      expect(log.all).toContainEqual(expect.objectContaining({ message: "this host's clock was set", byMs }));
+      expect(log.all).toContainEqual(
+        expect.objectContaining({ message: expect.stringContaining("clock was set"), byMs }),
+      );
       expect(agent.status().lastClockStep).toEqual({ at: clock.now(), byMs });
       expect(JSON.parse((await admin("/readyz")).body).lastClockStep).toEqual({ at: clock.now(), byMs });
     },

@@ -415,11 +415,11 @@ for (const hours of [8, -8]) {
 }
 
 check("failing again and again at its start, it is there once it can be, without a hand", async () => {
-  // A wrong configuration does the same, but here it takes longer to say so than systemd's limit looks back.
-  dropIn("fails.conf", "[Service]\nExecStart=\nExecStart=/bin/false\nRestartSec=0\n");
+  // Named so that it goes last. A wrong configuration does the same, but here it takes longer to say so than systemd's limit looks back.
+  dropIn("zz-fails.conf", "[Service]\nExecStart=\nExecStart=/bin/false\nRestartSec=0\n");
   tried(`systemctl restart ${UNIT}`);
   await eventually(restarts, (count) => count >= 8, 60_000);
-  withoutDropIn("fails.conf");
+  withoutDropIn("zz-fails.conf");
   await served(40_000);
 });
 
