@@ -263,6 +263,10 @@ describe("a data folder is refused", () => {
     expect(readdirSync(dataDir)).toEqual(["thesis.txt"]);
   });
 
+  it.each(["/proc/x", "/proc/x/y"])("when it cannot be made, as %s", async (dataDir) => {
+    await expect(startSimulator({ dataDir })).rejects.toThrow(`dataDir ${dataDir} cannot be used: ENOENT`);
+  });
+
   it("and is free again when the start fails for another reason", async () => {
     const dataDir = folder();
     const taken = await startSimulator();
