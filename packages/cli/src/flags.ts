@@ -6,7 +6,7 @@
 import { InvalidInputError, type Problem } from "@evertoken/core";
 import type { Command, Option } from "commander";
 
-export interface Wording {
+interface Wording {
   /** What errors about the options that the command hands on begin with, `startSimulator options`: a file has fields of the same names. */
   readonly of: readonly string[];
   /** Flags of fields that are not called as the flag is: `{ dataDir: "--data" }`. */

@@ -33,7 +33,7 @@ export interface JournalEntry {
 }
 
 /** What a service tells of a request. */
-export type Recorded = Omit<JournalEntry, "number" | "generation"> & { readonly generation?: number | undefined };
+type Recorded = Omit<JournalEntry, "number" | "generation"> & { readonly generation?: number | undefined };
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 

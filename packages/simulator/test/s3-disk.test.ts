@@ -248,7 +248,10 @@ describe("a data folder is refused", () => {
 
   it.each([
     [`${SERVER}/inside`, "cannot be used: ENOTDIR"],
-    [SERVER, "cannot be used: EEXIST"],
+    [SERVER, "cannot be used: ENOTDIR"],
+    // Where the recursive mkdir of Node.js never returns.
+    ["/proc/x", "cannot be used: ENOENT"],
+    ["/proc/x/y", "cannot be used: ENOENT"],
   ])("when it cannot be one: %s", async (dataDir, says) => {
     await expect(startSimulator({ dataDir })).rejects.toThrow(InvalidInputError);
     await expect(startSimulator({ dataDir })).rejects.toThrow(`dataDir ${dataDir} ${says}`);

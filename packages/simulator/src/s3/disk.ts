@@ -13,9 +13,9 @@
  */
 
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, rmSync, unlink, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, unlink, writeFileSync } from "node:fs";
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { describeError, InvalidInputError } from "@evertoken/core";
 import type { Piece, Stage } from "./content.js";
 import { FolderInUseError, type FolderLock, lockFolder } from "./folder-lock.js";
@@ -41,7 +41,7 @@ export class DataFolder {
   static async open(folder: string): Promise<DataFolder> {
     const path = resolve(folder);
     try {
-      mkdirSync(path, { recursive: true });
+      makeFolder(path);
       const names = readdirSync(path);
       if (names.length > 0 && !names.includes(MARK)) {
         throw refused(path, "is a folder of other files: expected an empty one, or one that a simulator has made");
@@ -267,6 +267,18 @@ class FilePiece implements Piece {
   release(): void {
     this.#users -= 1;
     if (this.#users === 0) this.#unneeded();
+  }
+}
+
+/** Step by step: where nothing can be made, as below `/proc`, Node.js's recursive way tries again for ever. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Somebody else was quicker.
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   }
 }
 
