@@ -168,7 +168,7 @@ const mayOpen = Number(execFileSync("sh", ["-c", "ulimit -Hn"], { encoding: "utf
 const tooFewFiles = mayOpen < CONNECTIONS + 100;
 if (tooFewFiles) console.warn(`SKIPPED: a process may open ${mayOpen} files here (ulimit -Hn)`);
 
-describe("ten thousand idle connections from a hundred addresses", { timeout: 60_000 }, () => {
+describe("ten thousand idle connections from a hundred addresses", { timeout: 180_000 }, () => {
   it.skipIf(tooFewFiles)(
     "cost those who hold them theirs; honest programs are answered while they come and while they stay",
     async () => {

@@ -94,7 +94,7 @@ describe("evertoken agent", () => {
     [["--port", "70000"], "expected a whole number from 0 to 65535"],
     [["--host", "0.0.0.0"], 'host is "0.0.0.0", which others can reach'],
     [["--assume-role", "backup"], "expected NAME=ARN"],
-    [["--assume-role", "backup=arn:nonsense"], "assumeRoles.backup"],
+    [["--assume-role", "backup=arn:nonsense"], `--assume-role is "arn:nonsense"`],
     [["--state", "/tmp/state"], "--state-key is missing"],
     [["--config", "/nonexistent.yaml"], "/nonexistent.yaml cannot be read"],
   ])("refuses %j", async (args, says) => {

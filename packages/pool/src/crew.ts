@@ -173,7 +173,7 @@ export class Crew<C extends AwsClient> {
     const said = error instanceof Error ? error.message : String(error);
     return new ClientCreationError(
       `the pool's create() failed ${this.#failures} × in a row (${said}): correct it. It is called again in ` +
-        `${retryAfterMs} ms; nothing was sent.`,
+        `${retryAfterMs} ms.`,
       { cause: error, retryAfterMs },
     );
   }
