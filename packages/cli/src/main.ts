@@ -3,17 +3,24 @@
 
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
-import { addAgentCommand } from "./agent-command.js";
-import { addBenchCommand } from "./bench/bench-command.js";
 import { EXIT } from "./command.js";
-import { addCredentialProcessCommand } from "./credential-process-command.js";
-import { addDashboardCommand } from "./dashboard-command.js";
-import { addDemoCommand } from "./demo-command.js";
-import { addExecCommand } from "./exec-command.js";
-import { addSimulateCommand } from "./simulate-command.js";
-import { addStatusCommand } from "./status-command.js";
 
 const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
+
+/**
+ * In the order of `--help`. Whoever names one command waits for its own code only: the simulator starts for each test, a
+ * credential process for each client, and neither has any use for the bench.
+ */
+const COMMANDS = new Map([
+  ["demo", async () => (await import("./demo-command.js")).addDemoCommand],
+  ["agent", async () => (await import("./agent-command.js")).addAgentCommand],
+  ["exec", async () => (await import("./exec-command.js")).addExecCommand],
+  ["credential-process", async () => (await import("./credential-process-command.js")).addCredentialProcessCommand],
+  ["status", async () => (await import("./status-command.js")).addStatusCommand],
+  ["dashboard", async () => (await import("./dashboard-command.js")).addDashboardCommand],
+  ["simulate", async () => (await import("./simulate-command.js")).addSimulateCommand],
+  ["bench", async () => (await import("./bench/bench-command.js")).addBenchCommand],
+]);
 
 const program = new Command("evertoken")
   .description("Keeps AWS clients alive for days: no expired token ever reaches a caller.")
@@ -25,14 +32,9 @@ const exit = (code: number) => {
   process.exitCode = code;
 };
 
-addDemoCommand(program, exit);
-addAgentCommand(program, exit);
-addExecCommand(program, exit);
-addCredentialProcessCommand(program, exit);
-addStatusCommand(program, exit);
-addDashboardCommand(program, exit);
-addSimulateCommand(program, exit);
-addBenchCommand(program, exit);
+const named = COMMANDS.get(process.argv[2] ?? "");
+const loads = named === undefined ? [...COMMANDS.values()] : [named];
+for (const add of await Promise.all(loads.map((load) => load()))) add(program, exit);
 
 // Nobody reads it any more, as with `| head`: whatever more there is to do would be for nobody.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
