@@ -200,6 +200,8 @@ check("what is under way when it is stopped is answered", async () => {
     (state) => state === "deactivating",
     10_000,
   );
+  // Its process has the signal then; emulated, it needs some time to act on it.
+  await sleep(1500);
   socket.end("\r\n");
   let answer = "";
   for await (const chunk of socket) answer += chunk;
