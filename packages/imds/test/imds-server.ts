@@ -1,6 +1,6 @@
 /** A small IMDS whose every answer a test decides: for what the simulator, which keeps to the protocol, never says. */
 
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createImdsClient, ImdsError, type ImdsOptions } from "@evertoken/imds";
 import { expect, onTestFinished } from "vitest";
@@ -61,18 +61,32 @@ export async function imdsServer(over: Record<string, Respond | number | string>
       connections.open -= 1;
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const port = await listenOnNewPort(server);
   onTestFinished(() => {
     server.closeAllConnections();
     server.close();
   });
-  const { port } = server.address() as AddressInfo;
   return {
     endpoint: `http://127.0.0.1:${port}`,
     seen,
     connections,
     count: (request) => seen.filter((line) => line === request).length,
   };
+}
+
+const portsUsed = new Set<number>();
+
+/** The session token is the process's own and kept by endpoint: a port that the system hands out twice would bring an earlier test's. */
+async function listenOnNewPort(server: Server): Promise<number> {
+  for (;;) {
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    if (!portsUsed.has(port)) {
+      portsUsed.add(port);
+      return port;
+    }
+    await new Promise((resolve) => server.close(resolve));
+  }
 }
 
 export const TOKEN = "PUT /latest/api/token";
