@@ -37,7 +37,7 @@ const { values } = parseArgs({
 const CLIENT = (name) => join(import.meta.dirname, `${name}.mjs`);
 
 /** One comparison: less than a minute on two cores. */
-const SETTINGS = { cases: parseCases(["put-4KiB"]), rounds: 8, measureMs: 1500, warmUpMs: 3000 };
+const SETTINGS = { cases: parseCases(["put-4KiB"]), rounds: 8, measureMs: 1000, warmUpMs: 3000 };
 
 /** Of the bisection: what is planted there is so large that these will do. */
 const ROUNDS_OF_A_STEP = 6;
@@ -64,9 +64,9 @@ function* left(folder, comparisons) {
   }
 }
 
-async function compare({ planted, inFlight }, number) {
+async function compare({ planted, inFlight, rounds = SETTINGS.rounds }, number) {
   const cases = parseCases(["put-4KiB"], { inFlight });
-  const settings = { ...SETTINGS, cases, seed: number };
+  const settings = { ...SETTINGS, cases, rounds, seed: number };
   return { record: await runBench(settings, [CLIENT("base"), CLIENT(planted)], interruption) };
 }
 

@@ -34,6 +34,10 @@ export class Participant {
     this.#signal = signal;
   }
 
+  get pid(): number {
+    return this.#process.pid;
+  }
+
   /** Some operation never ended: it takes no further turn. */
   get isStuck(): boolean {
     return this.#isStuck;

@@ -7,6 +7,7 @@
 
 import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
 import { GCProfiler, type GCProfilerResult, getHeapStatistics } from "node:v8";
+import { quantile } from "../statistics.js";
 
 /** How often the event loop is asked how late it is. */
 const RESOLUTION_MS = 5;
@@ -16,14 +17,15 @@ export interface ProcessCosts {
   readonly gcSeconds: number;
   readonly gcCount: number;
   readonly peakRssBytes: number;
-  /** The mean of the turns' 99th percentiles. */
+  /** Of all turns together: one alone may be too short to have a 99th percentile. */
   readonly loopDelayP99Ms: number;
 }
 
 /** Adds up over turns: what the process does in between, waiting for the next, is not looked at. */
 export class CostMeter {
-  /** One for each turn: a monitor that is enabled again takes the time it was disabled for a delay. */
-  readonly #loopDelays: IntervalHistogram[] = [];
+  readonly #loopDelaysMs: number[] = [];
+  /** A new one for each turn: one that is enabled again takes the time it was disabled for a delay. */
+  #loopDelay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   #profiler = new GCProfiler();
   #usedAtFirst = 0;
   #allocatedBytes = 0;
@@ -33,15 +35,15 @@ export class CostMeter {
   begin(): void {
     this.#profiler = new GCProfiler();
     this.#profiler.start();
-    const loopDelay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-    loopDelay.enable();
-    this.#loopDelays.push(loopDelay);
+    this.#loopDelay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+    this.#loopDelay.enable();
     this.#usedAtFirst = usedHeap();
   }
 
   end(): void {
     const usedAtLast = usedHeap();
-    this.#loopDelays.at(-1)?.disable();
+    this.#loopDelay.disable();
+    this.#loopDelaysMs.push(...delaysMs(this.#loopDelay));
     const { statistics } = this.#profiler.stop();
     this.#allocatedBytes += allocated(this.#usedAtFirst, statistics, usedAtLast);
     this.#gcSeconds += statistics.reduce((sum, { cost }) => sum + cost, 0) / 1e6;
@@ -54,7 +56,7 @@ export class CostMeter {
       gcSeconds: this.#gcSeconds,
       gcCount: this.#gcCount,
       peakRssBytes: process.resourceUsage().maxRSS * 1024,
-      loopDelayP99Ms: meanOf(this.#loopDelays.map(delayP99Ms)),
+      loopDelayP99Ms: this.#loopDelaysMs.length === 0 ? 0 : quantile(this.#loopDelaysMs, 0.99),
     };
   }
 }
@@ -65,10 +67,13 @@ export function ownCpuSeconds(): number {
   return (user + system) / 1e6;
 }
 
-/** A loop that is on time is reported with the resolution itself. */
-const delayP99Ms = (loopDelay: IntervalHistogram) => Math.max(0, loopDelay.percentile(99) / 1e6 - RESOLUTION_MS);
-
-const meanOf = (numbers: readonly number[]) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
+/** Each that it noted. A loop that is on time is noted with the resolution itself. */
+function delaysMs(monitor: IntervalHistogram): number[] {
+  const noted = Array.from({ length: monitor.count }, (_, index) =>
+    monitor.percentile((100 * (index + 0.5)) / monitor.count),
+  );
+  return noted.map((nanoseconds) => Math.max(0, nanoseconds / 1e6 - RESOLUTION_MS));
+}
 
 const usedHeap = () => getHeapStatistics().used_heap_size;
 

@@ -6,6 +6,7 @@
 
 import { type Random, seededRandom } from "@evertoken/core";
 import type { CaseSettings, Slice } from "../record.js";
+import { coreForClients, keepToCore } from "./core.js";
 import { type Conditions, cpuSecondsOf, watchMachine } from "./machine.js";
 import { CandidateDied, Participant } from "./participant.js";
 import type { Report, Task } from "./protocol.js";
@@ -20,7 +21,12 @@ const WARM_UP_TURN_MS = 150;
  * slow costs throughput at the turn's end, where nobody else takes the slow one's place: 2 % with four, half of it with eight.
  */
 const OPERATIONS_PER_CALLER = 8;
-const SHORTEST_TURN_MS = 50;
+
+/**
+ * As short as that allows: a machine's speed wanders within tenths of a second, and what wanders more slowly than turns change
+ * hits both alike. Shorter ones begin with caches that the other has emptied too often for it to be what a client costs.
+ */
+const SHORTEST_TURN_MS = 16;
 
 /** Pieces for whoever resamples them. Where operations take long, the measured time is as much longer, within bounds. */
 const FEWEST_TURNS = 4;
@@ -91,6 +97,7 @@ class Round {
   async play(): Promise<RoundResult> {
     await Promise.all(this.#seats.map((seat) => this.#unlessItDies(seat, () => seat.participant.open())));
     await this.#warmUp();
+    await this.#keepTogether();
     const { turns, turnMs } = this.#turns();
     const watch = watchMachine(this.#settings.targetPid);
     for (let turn = 0; turn < turns; turn += 2) {
@@ -131,6 +138,13 @@ class Round {
         });
       }
     }
+  }
+
+  /** Only now that a client has all threads of its own: those that it would start later would be kept to that core as well. */
+  async #keepTogether(): Promise<void> {
+    const core = coreForClients();
+    if (core === undefined) return;
+    await Promise.all(this.#playing().map(({ participant: { pid } }) => keepToCore(pid, core)));
   }
 
   /** How many (an even number, or one), and how long: the same for all, by the slowest of them. */
