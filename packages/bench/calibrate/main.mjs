@@ -64,19 +64,19 @@ function* left(folder, comparisons) {
   }
 }
 
-async function compare({ planted, inFlight, rounds = SETTINGS.rounds }, number) {
+async function compare({ base, planted, inFlight, rounds = SETTINGS.rounds }, number) {
   const cases = parseCases(["put-4KiB"], { inFlight });
   const settings = { ...SETTINGS, cases, rounds, seed: number };
-  return { record: await runBench(settings, [CLIENT("base"), CLIENT(planted)], interruption) };
+  return { record: await runBench(settings, [CLIENT(base), CLIENT(planted)], interruption) };
 }
 
 /** Sixteen modules that are all the base, and from one of them on the one with more work. */
-async function search({ planted: changed }, folder) {
+async function search({ base, planted: changed }, folder) {
   const releases = join(folder, "releases");
   mkdirSync(releases, { recursive: true });
   const specs = Array.from({ length: RELEASES }, (_, index) => {
     const path = join(releases, `release-${index + 1}.mjs`);
-    const planted = index + 1 >= CHANGED_IN ? changed : "base";
+    const planted = index + 1 >= CHANGED_IN ? changed : base;
     writeFileSync(path, `export * from ${JSON.stringify(CLIENT(planted))};\n`);
     return path;
   });

@@ -3,15 +3,15 @@
 import { compareRecord } from "@evertoken/bench";
 
 /**
- * Kinds of comparisons; the base is always A. `times`, `rounds`: fewer than the others. With few operations under way, those that wait would
+ * Kinds of comparisons, of what is planted with a base. `times`, `rounds`: fewer than the others. With few operations under way, those that wait would
  * be missing from the others, and a tail would be a loss of throughput in truth; with that many, a round takes longer.
  */
 export const MEASURED = {
-  same: { planted: "base", inFlight: 32 },
-  work: { planted: "five-percent", inFlight: 32 },
-  twice: { planted: "twice", inFlight: 32, times: 1 },
-  tail: { planted: "slow-tail", inFlight: 256, times: 2, rounds: 6 },
-  bisect: { planted: "a-fifth", times: 1 },
+  same: { base: "base", planted: "base", inFlight: 32 },
+  work: { base: "counted", planted: "five-percent", inFlight: 32 },
+  twice: { base: "counted", planted: "twice", inFlight: 32, times: 4 },
+  tail: { base: "base", planted: "slow-tail", inFlight: 256, times: 2, rounds: 6 },
+  bisect: { base: "base", planted: "a-fifth", times: 1 },
 };
 
 /** One operation in so many is done twice by the client with more work. */
@@ -78,8 +78,9 @@ function line(what, among, test, asked) {
 
 /** By how much more CPU time the planted work is, as far as it was measured. */
 function plantedOf(twice) {
-  const ratio = twice[0] && rowOf(twice[0], "cpu")?.ratio;
-  return ratio === undefined ? 1 + 1 / ONE_IN : 1 + (ratio.estimate - 1) / ONE_IN;
+  const logs = twice.flatMap((one) => rowOf(one, "cpu")?.ratio ?? []).map(({ estimate }) => Math.log(estimate));
+  if (logs.length === 0) return 1 + 1 / ONE_IN;
+  return 1 + (Math.exp(logs.reduce((sum, log) => sum + log, 0) / logs.length) - 1) / ONE_IN;
 }
 
 function counts({ same, work, twice, tail, bisect }) {

@@ -1,5 +1,6 @@
 /** Which lane a request takes, and that a caller cannot tell: outputs, bodies, errors, redirects. */
 
+import { once } from "node:events";
 import { Readable } from "node:stream";
 import {
   CreateMultipartUploadCommand,
@@ -23,7 +24,7 @@ import type { S3Pool, S3PoolOptions } from "@evertoken/s3";
 import { startSimulator } from "@evertoken/simulator";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { inBothLanes, poolAt } from "./lanes.js";
-import { answers, type Behaviour, type RawAnswer, rawService, refuses } from "./raw-service.js";
+import { answerOf, answers, type Behaviour, type RawAnswer, rawService, refuses } from "./raw-service.js";
 
 const OF_OBJECT = { Bucket: "reports", Key: "2026/11.csv" };
 const put = (more: object = {}) => new PutObjectCommand({ ...OF_OBJECT, Body: "content", ...more });
@@ -335,12 +336,71 @@ describe("an output of the fast lane", () => {
   });
 });
 
+/** What of bytes is theirs alone: nobody who changes them, or keeps them, has anything to do with others'. */
+const kindOf = (bytes: Uint8Array | undefined) => [
+  bytes?.constructor.name,
+  bytes?.byteOffset,
+  bytes?.buffer.byteLength,
+];
+
+function thrownBy(work: () => unknown): unknown {
+  try {
+    return work();
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 describe("the body of a download in the fast lane", () => {
   const CONTENT = "Grüße, content";
   const reading: readonly [string, (output: GetObjectCommandOutput) => Promise<unknown>][] = [
     ["text", async ({ Body }) => Body?.transformToString()],
     ["text in another encoding", async ({ Body }) => Body?.transformToString("base64")],
     ["bytes", async ({ Body }) => Body?.transformToByteArray()],
+    ["text in an encoding of the Web's", async ({ Body }) => Body?.transformToString("utf-16be")],
+    ["bytes of their own", async ({ Body }) => kindOf(await Body?.transformToByteArray())],
+    [
+      "bytes, while somebody counts them",
+      async ({ Body }) => {
+        let seen = 0;
+        const bytes = Body?.transformToByteArray();
+        (Body as Readable).on("data", (chunk: Buffer) => {
+          seen += chunk.byteLength;
+        });
+        return [await bytes, seen];
+      },
+    ],
+    [
+      "bytes, once it has been stopped",
+      async ({ Body }) => {
+        (Body as Readable).pause();
+        return Body?.transformToByteArray();
+      },
+    ],
+    [
+      "the bytes that are left of it",
+      async ({ Body }) => {
+        await once(Body as Readable, "readable");
+        return [(Body as Readable).read(3), await Body?.transformToByteArray()];
+      },
+    ],
+    [
+      "bytes of the text that it was told to give",
+      async ({ Body }) => {
+        (Body as Readable).setEncoding("latin1");
+        return Body?.transformToByteArray();
+      },
+    ],
+    [
+      "text, and is over then",
+      async ({ Body }) => {
+        const over = once(Body as Readable, "close");
+        await Body?.transformToString();
+        await over;
+        const { readableEnded, destroyed, errored } = Body as Readable;
+        return { readableEnded, destroyed, errored };
+      },
+    ],
     ["a web stream", async ({ Body }) => new Response(Body?.transformToWebStream() as never).text()],
     ["a stream of Node.js", async ({ Body }) => Buffer.concat(await (Body as Readable).toArray()).toString()],
     [
@@ -350,14 +410,42 @@ describe("the body of a download in the fast lane", () => {
         return Body?.transformToString().catch((error: Error) => error.message);
       },
     ],
+    [
+      "text, and not as a web stream as well",
+      async ({ Body }) => {
+        await Body?.transformToString();
+        return thrownBy(() => Body?.transformToWebStream());
+      },
+    ],
+    [
+      "a web stream, and not as text as well",
+      async ({ Body }) => {
+        Body?.transformToWebStream();
+        return Body?.transformToString().catch((error: Error) => error.message);
+      },
+    ],
+  ];
+  const inPieces: Behaviour = async ({ socket, body }) => {
+    await body();
+    const answer = Buffer.from(answerOf({ body: CONTENT }));
+    socket.write(answer.subarray(0, -5));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    socket.write(answer.subarray(-5));
+  };
+  const coming: readonly [string, Behaviour][] = [
+    ["at once", answers({ body: CONTENT })],
+    ["in pieces", inPieces],
   ];
 
-  it.each(reading)("can be read as %s, as in the SDK lane", async (_, read) => {
-    const { fast, sdk } = await inBothLanes([answers({ body: CONTENT })], async (pool) => read(await pool.send(get())));
+  it.each(coming.flatMap(([how, behaviour]) => reading.map(([what, read]) => [what, how, behaviour, read] as const)))(
+    "can be read as %s, as in the SDK lane, when it comes %s",
+    async (_, __, behaviour, read) => {
+      const { fast, sdk } = await inBothLanes([behaviour], async (pool) => read(await pool.send(get())));
 
-    expect(fast.result).toEqual(sdk.result);
-    expect(fast.result).toBeTruthy();
-  });
+      expect(fast.result).toEqual(sdk.result);
+      expect(fast.result).toBeTruthy();
+    },
+  );
 
   it("is a stream of Node.js that ends, empty or not", async () => {
     const { fast, sdk } = await inBothLanes([answers()], async (pool) => {

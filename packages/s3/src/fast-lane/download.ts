@@ -10,10 +10,14 @@ import type { Expected } from "./validation.js";
 /** What who reads listens for. */
 const READING = ["error", "data", "readable"] as const;
 
+const NOTHING = new Uint8Array();
+
 export class Download extends Readable {
   readonly #controller: Dispatcher.DispatchController;
   readonly #expected: Expected | undefined;
   #isOver = false;
+  /** All bytes have come, and are what they should be. */
+  #isWhole = false;
 
   constructor(controller: Dispatcher.DispatchController, expected: Expected | undefined) {
     super();
@@ -33,7 +37,7 @@ export class Download extends Readable {
     this.#isOver = true;
     const expected = this.#expected;
     if (expected === undefined) {
-      this.push(null);
+      this.#end();
       return;
     }
     const received = expected.checksum.digest();
@@ -45,13 +49,24 @@ export class Download extends Readable {
       );
   }
 
+  /** All of it at once, and its end; undefined when it has not come yet, or somebody reads it otherwise. */
+  takeWhole(): Uint8Array | undefined {
+    const isRead = this.readableFlowing !== null || this.readableDidRead || this.readableEncoding !== null;
+    return this.#isWhole && !isRead && !this.destroyed ? (this.read() ?? NOTHING) : undefined;
+  }
+
   receiveError(error: Error): void {
     this.#isOver = true;
     this.#fail(error);
   }
 
+  #end(): void {
+    this.#isWhole = true;
+    this.push(null);
+  }
+
   #endIfRight({ value, header }: Expected, received: string): void {
-    if (received === value) this.push(null);
+    if (received === value) this.#end();
     // In the SDK's words, whoever looks for them finds them in both lanes.
     else
       this.#fail(

@@ -3,8 +3,10 @@
 import type { S3Client } from "@aws-sdk/client-s3";
 import { HttpResponse } from "@smithy/core/protocols";
 import { operation as operationSchema } from "@smithy/core/schema";
-import type { MetadataBearer } from "@smithy/types";
+import type { MetadataBearer, SdkStream } from "@smithy/types";
+import { Download } from "./download.js";
 import type { Operation } from "./operations.js";
+import { readWhole } from "./whole-body.js";
 import type { Answer } from "./wire.js";
 
 /** @throws what the SDK throws for an answer that it cannot read. */
@@ -18,10 +20,12 @@ interface Protocol {
 export function deserializer({ schema }: Operation): Deserialize {
   const [, namespace, name, traits, input, output] = schema;
   const ofOperation = operationSchema(namespace, name, traits as never, input as never, output as never);
-  return ({ statusCode, headers, body }, config) => {
+  return async ({ statusCode, headers, body }, config) => {
     const response = new HttpResponse({ statusCode, headers: flat(headers), body });
     if (response.headers.expires !== undefined) response.headers.expiresstring = response.headers.expires;
-    return (config.protocol as Protocol).deserializeResponse(ofOperation, config, response);
+    const output = await (config.protocol as Protocol).deserializeResponse(ofOperation, config, response);
+    if (body instanceof Download) readWhole(body as SdkStream<Download>);
+    return output;
   };
 }
 
