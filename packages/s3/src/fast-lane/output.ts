@@ -6,7 +6,7 @@ import { operation as operationSchema } from "@smithy/core/schema";
 import type { MetadataBearer, SdkStream } from "@smithy/types";
 import { Download } from "./download.js";
 import type { Operation } from "./operations.js";
-import { readWhole } from "./whole-body.js";
+import { makeReadableAsWhole } from "./whole-body.js";
 import type { Answer } from "./wire.js";
 
 /** @throws what the SDK throws for an answer that it cannot read. */
@@ -24,7 +24,7 @@ export function deserializer({ schema }: Operation): Deserialize {
     const response = new HttpResponse({ statusCode, headers: flat(headers), body });
     if (response.headers.expires !== undefined) response.headers.expiresstring = response.headers.expires;
     const output = await (config.protocol as Protocol).deserializeResponse(ofOperation, config, response);
-    if (body instanceof Download) readWhole(body as SdkStream<Download>);
+    if (body instanceof Download) makeReadableAsWhole(body as SdkStream<Download>);
     return output;
   };
 }

@@ -10,8 +10,8 @@ import type { Download } from "./download.js";
 /** In the SDK's words. */
 const TRANSFORMED = "The stream has already been transformed.";
 
-/** @param body with the SDK's own ways, which are replaced. */
-export function readWhole(body: SdkStream<Download>): void {
+/** Replaces the SDK's own ways, that it gave to the body. What they throw and what others see of the stream stays the same. */
+export function makeReadableAsWhole(body: SdkStream<Download>): void {
   const { transformToWebStream } = body;
   let isTransformed = false;
   const collect = async (): Promise<Uint8Array> => {
