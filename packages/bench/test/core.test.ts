@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { coreForClients, keepToCore } from "../src/run/core.js";
+import { Folder, shortRun } from "./bench.js";
 
 const allowed = (task: string) => /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync(`${task}/status`, "utf8"))?.[1];
 
@@ -42,6 +43,23 @@ describe.skipIf(core === undefined)("the core that clients are measured on", () 
     expect(new Set(others.map((thread) => allowed(`/proc/${pid}/task/${thread}`)))).toEqual(
       new Set([allowed("/proc/self")]),
     );
+  });
+
+  it("is the same for all whose measured operations count", async () => {
+    const folder = new Folder();
+    onTestFinished(() => folder.remove());
+    // Tells by the name of its failures.
+    const telling = folder.client(
+      `
+      const status = readFileSync("/proc/self/status", "utf8");
+      throw Object.assign(new Error("told"), { name: "on." + /^Cpus_allowed_list:\\s*(\\S+)$/m.exec(status)[1] });
+    `,
+      { before: 'import { readFileSync } from "node:fs";' },
+    );
+
+    const { measurements } = await shortRun({}, [telling, telling]);
+
+    expect(measurements.map(({ failures }) => Object.keys(failures))).toEqual([[`on.${core}`], [`on.${core}`]]);
   });
 
   it("is nobody's concern when the client is gone already", async () => {

@@ -447,6 +447,15 @@ describe("the body of a download in the fast lane", () => {
     },
   );
 
+  it("is empty text where there is nothing", async () => {
+    const { fast, sdk } = await inBothLanes([answers()], async (pool) =>
+      (await pool.send(get())).Body?.transformToString(),
+    );
+
+    expect(fast.result).toBe(sdk.result);
+    expect(fast.result).toBe("");
+  });
+
   it("is a stream of Node.js that ends, empty or not", async () => {
     const { fast, sdk } = await inBothLanes([answers()], async (pool) => {
       const { Body } = await pool.send(get());

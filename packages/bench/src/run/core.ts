@@ -29,5 +29,6 @@ export function coreForClients(): number | undefined {
  * nothing happens: figures are noisier then, and no less true.
  */
 export async function keepToCore(pid: number, core: number): Promise<void> {
-  await promisify(execFile)("taskset", ["--cpu-list", "--pid", String(core), String(pid)]).catch(() => undefined);
+  // Short options: BusyBox's has no others.
+  await promisify(execFile)("taskset", ["-p", "-c", String(core), String(pid)]).catch(() => undefined);
 }

@@ -10,8 +10,6 @@ import type { Expected } from "./validation.js";
 /** What who reads listens for. */
 const READING = ["error", "data", "readable"] as const;
 
-const NOTHING = new Uint8Array();
-
 export class Download extends Readable {
   readonly #controller: Dispatcher.DispatchController;
   readonly #expected: Expected | undefined;
@@ -49,10 +47,12 @@ export class Download extends Readable {
       );
   }
 
-  /** All of it at once, and its end; undefined when it has not come yet, or somebody reads it otherwise. */
-  takeWhole(): Uint8Array | undefined {
+  /** What it consists of, and its end; undefined when it has not all come yet, or somebody reads it otherwise. */
+  takeWhole(): Uint8Array[] | undefined {
     const isRead = this.readableFlowing !== null || this.readableDidRead || this.readableEncoding !== null;
-    return this.#isWhole && !isRead && !this.destroyed ? (this.read() ?? NOTHING) : undefined;
+    if (!this.#isWhole || isRead || this.destroyed) return undefined;
+    const all: Buffer | null = this.read();
+    return all === null ? [] : [all];
   }
 
   receiveError(error: Error): void {

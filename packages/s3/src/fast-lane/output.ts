@@ -20,12 +20,15 @@ interface Protocol {
 export function deserializer({ schema }: Operation): Deserialize {
   const [, namespace, name, traits, input, output] = schema;
   const ofOperation = operationSchema(namespace, name, traits as never, input as never, output as never);
-  return async ({ statusCode, headers, body }, config) => {
+  return ({ statusCode, headers, body }, config) => {
     const response = new HttpResponse({ statusCode, headers: flat(headers), body });
     if (response.headers.expires !== undefined) response.headers.expiresstring = response.headers.expires;
-    const output = await (config.protocol as Protocol).deserializeResponse(ofOperation, config, response);
-    if (body instanceof Download) makeReadableAsWhole(body as SdkStream<Download>);
-    return output;
+    const reading = (config.protocol as Protocol).deserializeResponse(ofOperation, config, response);
+    if (!(body instanceof Download)) return reading;
+    return reading.then((output) => {
+      makeReadableAsWhole(body as SdkStream<Download>);
+      return output;
+    });
   };
 }
 

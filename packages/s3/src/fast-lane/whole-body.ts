@@ -19,8 +19,7 @@ export function makeReadableAsWhole(body: SdkStream<Download>): void {
     isTransformed = true;
     // Who asks may say in the same breath that they want to see each chunk.
     await undefined;
-    const whole = body.takeWhole();
-    return whole === undefined ? flowing(body) : concatBytes([whole]);
+    return concatBytes(body.takeWhole() ?? (await flowing(body)));
   };
   Object.assign(body, {
     transformToByteArray: collect,
@@ -34,12 +33,12 @@ export function makeReadableAsWhole(body: SdkStream<Download>): void {
   } satisfies Partial<SdkStream<Download>>);
 }
 
-function flowing(body: Download): Promise<Uint8Array> {
+function flowing(body: Download): Promise<Uint8Array[]> {
   return new Promise((resolve, reject) => {
     const chunks: Uint8Array[] = [];
     body.on("data", (chunk: Uint8Array | string) => chunks.push(bytesOf(chunk, body.readableEncoding)));
     body.on("error", reject);
-    body.once("end", () => resolve(concatBytes(chunks)));
+    body.once("end", () => resolve(chunks));
     body.resume();
   });
 }
