@@ -1,6 +1,6 @@
 /** Which page it is (a report, one process, a fleet), and how it looks. */
 
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useState } from "preact/hooks";
 import type { Time } from "./browser-time.js";
 import { FleetPage } from "./fleet/fleet-page.js";
 import { applyTheme, DARK, type Preferences, remember, remembered, Shown } from "./ui/preferences.js";
@@ -18,7 +18,8 @@ export interface AppProps {
 export function App({ time, record }: AppProps) {
   const [preferences, setPreferences] = useState(remembered);
   const [isDark, setDark] = useState(() => applyTheme(preferences.theme));
-  useEffect(() => {
+  // Before the next frame: nobody should see the old colours once more.
+  useLayoutEffect(() => {
     const follow = () => setDark(applyTheme(preferences.theme));
     follow();
     const scheme = matchMedia(DARK);

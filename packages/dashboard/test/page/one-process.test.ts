@@ -82,6 +82,25 @@ describe.skipIf(NO_BROWSER)("the page of one process", () => {
     expect(await ground()).toBe(dark);
   });
 
+  it("has the chosen colours at once, without a frame in the old ones or with empty charts", async () => {
+    const { url } = await served(SIMULATED, HOUR);
+    const { page } = await open(url);
+    await page.getByRole("img", { name: /^Requests:/ }).waitFor();
+    const look = `({
+      ground: getComputedStyle(document.documentElement).backgroundColor,
+      charts: [...document.querySelectorAll("canvas")].map((canvas) => canvas.toDataURL()),
+    })`;
+    // What a frame's callback finds is what the frame shows.
+    const next = (await page.evaluate(`new Promise((shown) => {
+      [...document.querySelectorAll("button")].find((button) => button.textContent === "Dark").click();
+      requestAnimationFrame(() => shown(${look}));
+    })`)) as { readonly ground: string; readonly charts: readonly string[] };
+    expect(next.ground).toBe("rgb(12, 16, 21)");
+    expect(next.charts).toHaveLength(5);
+    await page.waitForTimeout(500);
+    expect(next).toEqual(await page.evaluate(look));
+  });
+
   it("shows several pools one by one, each by its name", async () => {
     const { url } = await served({ ...SIMULATED, clients: 12, pools: ["uploads", "reports"] }, 3 * HOUR);
     const { page } = await open(url);

@@ -3,7 +3,7 @@
  * shown, or the values under the pointer; the arrow keys move the pointer too.
  */
 
-import { useContext, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useContext, useLayoutEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import { Shown } from "../ui/preferences.js";
 import { clockFace, dayName, type Zone } from "../words/instants.js";
@@ -111,7 +111,8 @@ function Canvas({ kind, x, from, to, series, unit, top, onPoint, plot }: CanvasP
     };
   }, [kind, shape, zone, isDark]);
 
-  useEffect(() => {
+  // Before the next frame too: a plot that was just made is empty.
+  useLayoutEffect(() => {
     const made = plot.current;
     if (made === undefined) return;
     made.batch(() => {
