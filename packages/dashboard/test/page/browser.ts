@@ -43,10 +43,15 @@ export interface Opened {
 export interface Look extends BrowserContextOptions {
   readonly width?: number;
   readonly height?: number;
+  /** Default true. If false the page never calls again by itself: only a click can have been it. */
+  readonly callsAgain?: boolean;
 }
 
 /** Opens a page as somebody in Berlin sees it. */
-export async function open(url: string, { width = 1280, height = 900, ...look }: Look = {}): Promise<Opened> {
+export async function open(
+  url: string,
+  { width = 1280, height = 900, callsAgain = true, ...look }: Look = {},
+): Promise<Opened> {
   if (browser === undefined) throw new Error("there is no browser: call useBrowser() in the test file");
   const context = await browser.newContext({
     viewport: { width, height },
@@ -56,6 +61,7 @@ export async function open(url: string, { width = 1280, height = 900, ...look }:
   });
   onTestFinished(() => context.close());
   await context.addInitScript(WATCH);
+  if (!callsAgain) await context.addInitScript(ONLY_SHORT_WAITS);
   const page = await context.newPage();
   // Less than a test may take: what it waited for is then said.
   page.setDefaultTimeout(8000);
@@ -84,6 +90,12 @@ const WATCH = `
   document.addEventListener("securitypolicyviolation", (event) => window.watched.violations.push(event.violatedDirective + " " + event.blockedURI));
   const count = () => { window.watched.frames += 1; requestAnimationFrame(count); };
   requestAnimationFrame(count);
+`;
+
+/** The page's pauses between two calls are three eighths of a second at least. */
+const ONLY_SHORT_WAITS = `
+  const { setTimeout } = window;
+  window.setTimeout = (act, ms = 0, ...given) => (ms < 300 ? setTimeout(act, ms, ...given) : 0);
 `;
 
 export interface Watched {

@@ -198,7 +198,7 @@ describe.skipIf(NO_BROWSER)("the story of an expired token", () => {
 describe.skipIf(NO_BROWSER)("the line to the process", () => {
   it("is taken up again when the process was gone, with all that happened meanwhile", async () => {
     const { url, server, world } = await served(SIMULATED, 2 * HOUR);
-    const { page, problems } = await open(url);
+    const { page, problems } = await open(url, { callsAgain: false });
     await page.getByText("Live", { exact: true }).waitFor();
     const { port } = new URL(url);
     await server.close();
@@ -257,7 +257,7 @@ describe.skipIf(NO_BROWSER)("the line to the process", () => {
   it("says what is missing when nobody ever answered", async () => {
     const { url, server } = await served(SIMULATED);
     server.isGone = true;
-    const { page, problems } = await open(url);
+    const { page, problems } = await open(url, { callsAgain: false });
     await page.getByRole("heading", { name: "Nobody answers" }).waitFor();
     expect(await barriers(page)).toEqual([]);
     server.isGone = false;
