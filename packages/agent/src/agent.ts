@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { describeError, EvertokenError, InvalidInputError } from "@evertoken/core";
 import { type CredentialSource, createKeeper, fromDefaultChain } from "@evertoken/credentials";
 import { createImdsClient } from "@evertoken/imds";
-import { observe } from "@evertoken/telemetry";
+import { observe, observeTroubles } from "@evertoken/telemetry";
 import { type ExportedMetrics, exportMetrics } from "@evertoken/telemetry/export";
 import { AdminEndpoint } from "./admin-endpoint.js";
 import { type AgentFile, writeAgentFile } from "./agent-file.js";
@@ -131,6 +131,7 @@ class HostAgent implements Agent {
     };
     this.#log = new AgentLog({ clock, level, destination, onOutput });
     this.#troubles = new Troubles(clock, this.#log);
+    this.#closers.push(observeTroubles(() => this.#troubles.current, metrics));
     this.#clockSteps = new ClockSteps(clock, (step) => this.#onClockStep(step.byMs));
     this.#doors = new Doors({
       settings,

@@ -102,6 +102,9 @@ describe("an agent that cannot write its state file", () => {
     expect(agent.status().troubles).toEqual([expect.objectContaining({ about: "the state file" })]);
     expect((await admin("/readyz")).status).toBe(200);
     expect(JSON.parse((await admin("/readyz")).body).troubles).toEqual(["the state file"]);
+    expect((await admin("/metrics")).body).toMatch(
+      /^evertoken_agent_trouble_start_\w+\{.*about="the state file".*\} \d+/m,
+    );
     disk.free();
     await clock.advance(10 * MINUTE);
     await eventually(
@@ -109,5 +112,6 @@ describe("an agent that cannot write its state file", () => {
       (troubles) => troubles.length === 0,
     );
     expect(existsSync(file)).toBe(true);
+    expect((await admin("/metrics")).body).not.toContain("about=");
   });
 });

@@ -175,6 +175,13 @@ export const METRICS = {
     labels: ["interface"],
     description: "Packets to IMDS, DNS and NTP beyond 1024 a second that EC2 dropped, where the driver tells.",
   },
+  troubleStart: {
+    name: "evertoken_agent_trouble_start_timestamp_seconds",
+    kind: "gauge",
+    unit: "s",
+    labels: ["about"],
+    description: "Since when the agent cannot write something although it serves. Absent while it can.",
+  },
   build: {
     name: "evertoken_build_info",
     kind: "gauge",

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { VirtualClock } from "@evertoken/core";
-import { observe } from "@evertoken/telemetry";
+import { observe, observeTroubles } from "@evertoken/telemetry";
 import { expect, it, onTestFinished } from "vitest";
 import { isMissing } from "../../../tools/real-tool.js";
 import { ALERTS, RULES, type RuleFile } from "./deploy.js";
@@ -153,6 +153,7 @@ it.skipIf(MISSING)(
     hostThatDropsPackets();
     const { url = "", meterProvider } = await exported();
     for (const [name, begin] of Object.entries(TROUBLES)) observe(await begin(name), { meterProvider, name });
+    observeTroubles(() => [{ about: "the state file", since: Date.now() - MINUTE }], { meterProvider });
     const { url: hook, notified } = await webhook();
     const absent = `127.0.0.1:${await freePort()}`;
 
@@ -173,6 +174,7 @@ it.skipIf(MISSING)(
       EvertokenClockSkew: "skewed",
       EvertokenPoolMostlyEjected: "ejected",
       EvertokenLinkLocalDropped: new URL(url).host,
+      EvertokenAgentTrouble: new URL(url).host,
       EvertokenAgentAbsent: absent,
     };
     const about = (name: string) =>

@@ -5,7 +5,7 @@ import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { createEvents } from "@evertoken/core";
 import { createKeeper, type KeeperEvents } from "@evertoken/credentials";
 import type { PoolEvents } from "@evertoken/pool";
-import { METRICS, observe } from "@evertoken/telemetry";
+import { METRICS, observe, observeTroubles } from "@evertoken/telemetry";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { exported, instance, type Scrape } from "./scrape.js";
 
@@ -37,6 +37,7 @@ async function eventfulHost(): Promise<Scrape> {
   const { scraped, meterProvider } = await exported();
   const { pool, simulator } = await instance({ pool: { ejection: { consecutiveFailures: 1 } } });
   observe(pool, { meterProvider });
+  observeTroubles(() => [{ about: "the log", since: 1000 }], { meterProvider });
   const put = () => pool.send(new PutObjectCommand({ Bucket: "reports", Key: "key", Body: "content" }));
   await put();
   simulator.fault("credentials-revoked");
