@@ -26,6 +26,15 @@ export class NoAgentError extends EvertokenError {
   override readonly code = "NO_AGENT";
 }
 
+/** The same for the agent and for those who look for it. */
+export function defaultDirectory(environment: NodeJS.ProcessEnv = process.env): string {
+  // systemd gives several, separated by colons.
+  const given = environment.EVERTOKEN_AGENT_DIRECTORY || environment.RUNTIME_DIRECTORY?.split(":")[0];
+  if (given) return given;
+  if (process.getuid?.() === 0 || !environment.XDG_RUNTIME_DIR) return "/run/evertoken";
+  return join(environment.XDG_RUNTIME_DIR, "evertoken");
+}
+
 const NAME = "agent.json";
 
 /** Everybody may know where the agent listens. */

@@ -1,11 +1,11 @@
 /** What an agent can be told, in code or by its configuration file; checked once, all of it. */
 
-import { join } from "node:path";
 import { type Clock, check, InvalidInputError, type Random, systemClock, systemRandom } from "@evertoken/core";
 import type { CredentialSource } from "@evertoken/credentials";
 import type { ImdsClient } from "@evertoken/imds";
 import type { DestinationStream } from "pino";
 import * as v from "valibot";
+import { defaultDirectory } from "./agent-file.js";
 import type { GateRules } from "./gate.js";
 import type { MakePage } from "./watched.js";
 
@@ -294,15 +294,6 @@ export function assertPeersAreTold(callers: CallerRules, isUnixSocket: boolean, 
   const why = "Node.js cannot tell who is at the other end of a Unix socket";
   const message = `has rules, and the agent listens on a Unix socket, but ${why}: expected one of the two`;
   throw new InvalidInputError(where, [{ field: "callers", message }]);
-}
-
-/** The same for the agent and for those who look for it. */
-export function defaultDirectory(environment: NodeJS.ProcessEnv = process.env): string {
-  // systemd gives several, separated by colons.
-  const given = environment.EVERTOKEN_AGENT_DIRECTORY || environment.RUNTIME_DIRECTORY?.split(":")[0];
-  if (given) return given;
-  if (process.getuid?.() === 0 || !environment.XDG_RUNTIME_DIR) return "/run/evertoken";
-  return join(environment.XDG_RUNTIME_DIR, "evertoken");
 }
 
 function isLoopback(host: string): boolean {

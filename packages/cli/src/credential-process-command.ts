@@ -3,7 +3,7 @@
  * @see https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
  */
 
-import { credentialsFrom, defaultDirectory, NoAgentError, readAgentFile } from "@evertoken/agent";
+import { credentialsFrom, defaultDirectory, NoAgentError, readAgentFile } from "@evertoken/agent/client";
 import { InvalidInputError } from "@evertoken/core";
 import { type Credentials, createKeeper } from "@evertoken/credentials";
 import type { Command } from "commander";

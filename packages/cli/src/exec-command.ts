@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
-import { defaultDirectory, environmentFor, readAgentFile } from "@evertoken/agent";
+import { defaultDirectory, environmentFor, readAgentFile } from "@evertoken/agent/client";
 import { describeError } from "@evertoken/core";
 import { type Command, Option } from "commander";
 import { EXIT } from "./command.js";

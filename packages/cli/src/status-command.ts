@@ -1,6 +1,6 @@
 /** `evertoken status`: what the agent on this host holds, in words or as JSON. */
 
-import { defaultDirectory, describeStatus, readAgentFile, statusFrom } from "@evertoken/agent";
+import { defaultDirectory, describeStatus, readAgentFile, statusFrom } from "@evertoken/agent/client";
 import type { Command } from "commander";
 import { EXIT, untilInterrupted } from "./command.js";
 
